@@ -59,7 +59,12 @@ def _shares(cells: Sequence[Cell], n_trials: int, rng: np.random.Generator) -> l
 
 
 def _least_served(cells: Sequence[Cell], targets: list[str], shares: list[str], rng: np.random.Generator) -> list[Cell]:
-    by_place = {(cell.target_id, cell.condition): cell for cell in cells}
+    by_place: dict[tuple[str, str], Cell] = {}
+    for i in rng.permutation(len(cells)):  # of several replicates of one place, the least served stands for it
+        cell = cells[i]
+        place = (cell.target_id, cell.condition)
+        if place not in by_place or sum(cell.served) < sum(by_place[place].served):
+            by_place[place] = cell
     seen: dict[str, int] = defaultdict(int)
     for cell in cells:
         seen[cell.target_id] += sum(cell.served)
@@ -68,8 +73,8 @@ def _least_served(cells: Sequence[Cell], targets: list[str], shares: list[str], 
     cost = np.empty((len(shares), len(targets)))
     for row, condition in enumerate(shares):
         for column, target in enumerate(targets):
-            place = by_place.get((target, condition))
-            cost[row, column] = np.inf if place is None else sum(place.served) + seen[target] / (2 * scale)
+            found = by_place.get((target, condition))
+            cost[row, column] = np.inf if found is None else sum(found.served) + seen[target] / (2 * scale)
     cost += rng.random(cost.shape) / (4 * scale * len(shares))
     rows, columns = linear_sum_assignment(cost)
     return [by_place[targets[column], shares[row]] for row, column in zip(rows, columns, strict=True)]
