@@ -113,18 +113,17 @@ def _quota(n: int, total: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return quota
 
 
-def spread(main: Sequence[Dealt], catch: Sequence[Dealt], rng: np.random.Generator) -> list[tuple[Dealt, bool]]:
-    """Put the catch trials among the others, one at a random place in each of as many equal stretches.
-
-    Returns (trial, is_catch) in order.
-    """
+def spread(main: Sequence[Dealt], catch: Sequence[Dealt], rng: np.random.Generator) -> list[Dealt]:
+    """Put the catch trials among the others, one at a random place in each of as many equal stretches."""
+    if not catch:
+        return list(main)
     edges = np.linspace(0, len(main), len(catch) + 1).round().astype(int)
-    order: list[tuple[Dealt, bool]] = []
+    order: list[Dealt] = []
     for i, caught in enumerate(catch):
-        stretch: list[tuple[Dealt, bool]] = [(dealt, False) for dealt in main[edges[i] : edges[i + 1]]]
-        stretch.insert(int(rng.integers(len(stretch) + 1)), (caught, True))
+        stretch = list(main[edges[i] : edges[i + 1]])
+        stretch.insert(int(rng.integers(len(stretch) + 1)), caught)
         order += stretch
-    return order or [(dealt, False) for dealt in main]
+    return order
 
 
 def balanced(spec_ids: Sequence[int], n_arrangements: int, rng: np.random.Generator) -> list[Dealt]:
