@@ -1,0 +1,21 @@
+"""The regularizer-free loss of Nanda et al. (AAAI 2023)."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from generator.inversion import State
+
+
+@dataclass(frozen=True)
+class RelativeL2:
+    """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂, one number an image.
+
+    Its gradient at an exact match is taken as 0. `eps` guards the division for targets represented by zeros.
+    """
+
+    eps: float = 1e-12
+
+    def __call__(self, state: State) -> Tensor:
+        difference = (state.representation - state.target_representation).flatten(1)
+        return difference.norm(dim=1) / state.target_representation.flatten(1).norm(dim=1).clamp_min(self.eps)

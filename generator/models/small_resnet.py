@@ -1,0 +1,87 @@
+"""A small residual network for 32×32 pictures: the demo's own, trained on the machine that runs it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from generator.errors import GeneratorError
+from generator.models.base import BuiltModel, Preprocessed, freeze, load_checkpoint
+from generator.models.weights import file_sha256
+
+CHANNELS = (24, 48, 96, 192)
+INPUT_SIZE = 32
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.25, 0.25, 0.25)
+
+
+class Block(nn.Module):
+    """Two 3×3 convolutions with a shortcut (He et al. 2016, basic block)."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+        self.relu = nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.relu(self.bn1(self.conv1(x)))
+        result: Tensor = self.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+        return result
+
+
+class SmallResNet(nn.Module):
+    """Stem, four blocks, global average pool, linear. Layers: `stem`, `layer1` … `layer4`, `flatten` (penultimate), `fc`."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        first = CHANNELS[0]
+        self.stem = nn.Sequential(nn.Conv2d(3, first, 3, 1, 1, bias=False), nn.BatchNorm2d(first), nn.ReLU())
+        self.layer1 = Block(first, CHANNELS[0], 1)
+        self.layer2 = Block(CHANNELS[0], CHANNELS[1], 2)
+        self.layer3 = Block(CHANNELS[1], CHANNELS[2], 2)
+        self.layer4 = Block(CHANNELS[2], CHANNELS[3], 2)
+        self.avgpool = nn.AdaptiveAvgPool2d(1)
+        self.flatten = nn.Flatten()
+        self.fc = nn.Linear(CHANNELS[3], n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.layer4(self.layer3(self.layer2(self.layer1(self.stem(x)))))
+        result: Tensor = self.fc(self.flatten(self.avgpool(x)))
+        return result
+
+
+def preprocessed(network: SmallResNet) -> Preprocessed:
+    """The network with its normalization in front, as training and inversion both use it."""
+    return Preprocessed(network, INPUT_SIZE, MEAN, STD)
+
+
+class SmallResNetFamily:
+    name = "small_resnet"
+
+    def architectures(self) -> Sequence[str]:
+        return ("small_resnet",)
+
+    def build(
+        self, architecture: str, weights: str | None, checkpoint: Path | None, n_classes: int | None
+    ) -> BuiltModel:
+        if weights is not None:
+            raise GeneratorError(f"{architecture} has no weights named {weights!r}; give a checkpoint file")
+        network = SmallResNet(n_classes or 15)
+        if checkpoint is not None:
+            load_checkpoint(network, checkpoint)
+        return BuiltModel(
+            module=freeze(preprocessed(network)),
+            network=network,
+            input_size=INPUT_SIZE,
+            weights_sha256=None if checkpoint is None else file_sha256(checkpoint),
+        )
+
+
+small_resnet = SmallResNetFamily()

@@ -1,0 +1,10 @@
+"""Optimizers, by the name that recipes use. Which one made an image is a factor of every comparison."""
+
+from generator.inversion import Optimizer
+from generator.optimizers.adam import Adam
+from generator.optimizers.paper import Paper
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "paper": Paper,
+    "adam": Adam,
+}

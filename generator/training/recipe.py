@@ -1,0 +1,66 @@
+"""Everything that decides the weights of a training, in one frozen value with one hash."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from generator.errors import GeneratorError
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Data(_Part):
+    """Random crops of the photographs' training sides."""
+
+    crops_per_photograph: Annotated[int, Field(ge=1)] = 300
+    rng_seed: int = 0
+
+
+class Attack(_Part):
+    """Projected gradient descent in an l2 ball around each picture, pixels in [0, 1] (Madry et al. 2018)."""
+
+    epsilon: Annotated[float, Field(gt=0)]
+    steps: Annotated[int, Field(ge=1)] = 2
+    step_size: Annotated[float, Field(gt=0)] = 1.5
+
+
+class TrainedNetwork(_Part):
+    """One network to train; without `attack` by the standard loss."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+    epochs: Annotated[int, Field(ge=1)]
+    attack: Attack | None = None
+
+
+class TrainRecipe(_Part):
+    """Networks of one architecture, from the same initial weights, on the same data in the same order."""
+
+    architecture: Literal["small_resnet"] = "small_resnet"
+    rng_seed: int = 0
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    learning_rate: Annotated[float, Field(gt=0)] = 0.1
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    robust_epsilon: Annotated[float, Field(gt=0)] = Field(
+        default=1.0, description="Radius (l2, pixels in [0, 1]) at which robust accuracy is reported."
+    )
+    data: Data = Data()
+    networks: Annotated[tuple[TrainedNetwork, ...], Field(min_length=1)]
+
+
+def read_train_recipe(path: Path) -> TrainRecipe:
+    """Raises GeneratorError with one line that names the field."""
+    try:
+        return TrainRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as problem:
+        raise GeneratorError(f"recipe {path} cannot be read: {problem.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise GeneratorError(f"recipe {path} is not a TOML file: {problem}") from None
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise GeneratorError(f"recipe {path}: {where}: {first['msg']}") from None
