@@ -83,7 +83,7 @@ def _suppress_reached() -> Iterator[None]:
 
 
 def _find(network: nn.Module, name: str) -> nn.Module:
-    layers = {known: layer for known, layer in network.named_modules() if known}
+    layers: dict[str, nn.Module] = {known: layer for known, layer in network.named_modules() if known}
     if name in layers:
         return layers[name]
     nearest = difflib.get_close_matches(name, layers, n=5, cutoff=0.3) or list(layers)[-5:]

@@ -112,6 +112,7 @@ class Run(_Frozen):
     device: str
     versions: dict[str, str]
     seconds: float
+    files: dict[str, str] = Field(default={}, description="Where the weights lay, so that the set can be checked.")
 
 
 def canonical(value: Any) -> bytes:

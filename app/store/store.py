@@ -73,6 +73,11 @@ class Store:
         self._files.write(f"runs/{identity}/{secrets.token_hex(8)}.json", canonical(run.model_dump(mode="json")))
         return identity
 
+    def runs(self, identity: str) -> list[Run]:
+        """The makings of a set, oldest first."""
+        runs = [Run.model_validate_json(self._files.read(name)) for name in self._files.walk(f"runs/{identity}")]
+        return sorted(runs, key=lambda run: run.started_at)
+
     def set_ids(self) -> list[str]:
         return [name.removeprefix("sets/").removesuffix(".json") for name in self._files.walk("sets")]
 

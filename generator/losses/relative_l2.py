@@ -18,4 +18,5 @@ class RelativeL2:
 
     def __call__(self, state: State) -> Tensor:
         difference = (state.representation - state.target_representation).flatten(1)
-        return difference.norm(dim=1) / state.target_representation.flatten(1).norm(dim=1).clamp_min(self.eps)
+        error: Tensor = difference.norm(dim=1) / state.target_representation.flatten(1).norm(dim=1).clamp_min(self.eps)
+        return error

@@ -17,7 +17,7 @@ def pixel_l2(a: Pixels, b: Pixels) -> float:
 def ssim(a: Pixels, b: Pixels) -> float:
     """Structural similarity (Wang et al. 2004) with its Gaussian window, mean over colours; 1 for equal pictures."""
     return float(
-        structural_similarity(
+        structural_similarity(  # type: ignore[no-untyped-call]
             a, b, data_range=255, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
     )

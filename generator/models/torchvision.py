@@ -21,7 +21,7 @@ class TorchvisionFamily:
     name = "torchvision"
 
     def architectures(self) -> Sequence[str]:
-        return models.list_models(module=models)
+        return tuple(models.list_models(module=models))
 
     def build(
         self, architecture: str, weights: str | None, checkpoint: Path | None, n_classes: int | None

@@ -21,4 +21,5 @@ class Paper:
 
     def step(self, images: Tensor, gradient: Tensor, memory: None, active: Tensor, iteration: int) -> Tensor:  # noqa: ARG002
         norms = gradient.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
-        return images - self.step_size * gradient / norms.clamp_min(1e-20)
+        moved: Tensor = images - self.step_size * gradient / norms.clamp_min(1e-20)
+        return moved

@@ -101,7 +101,8 @@ class Photographs:
     name: str = "photographs"
 
     def load(self, rng_seed: int) -> Targets:
-        targets, others = [], []
+        targets: list[Target] = []
+        others: list[Target] = []
         for index, (name, (_, _, licence, redistributable)) in enumerate(PHOTOGRAPHS.items()):
             cells = _cells(name)
             if self.per_photograph >= len(cells):

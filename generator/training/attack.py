@@ -33,4 +33,5 @@ def _ball(images: Tensor, epsilon: float, rng: torch.Generator) -> Tensor:
 
 
 def _norms(batch: Tensor) -> Tensor:
-    return batch.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    norms: Tensor = batch.flatten(1).norm(dim=1).view(-1, 1, 1, 1)
+    return norms

@@ -1,5 +1,6 @@
 """Train the networks of a recipe, once: weights are kept under the hash of everything that decides them."""
 
+import hashlib
 import json
 import os
 import secrets
@@ -55,8 +56,6 @@ def train(recipe: TrainRecipe, out: Path, device: torch.device) -> list[Trained]
 
 def recipe_sha256(recipe: TrainRecipe, network: TrainedNetwork) -> str:
     """Hash of all that decides this network's weights; the other networks of the recipe do not."""
-    import hashlib
-
     decisive = {**recipe.model_dump(mode="json"), "networks": [network.model_dump(mode="json")], "format": _FORMAT}
     return hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()
 
@@ -74,7 +73,7 @@ def _kept(recipe: TrainRecipe, network: TrainedNetwork, out: Path) -> Trained | 
 def _train_one(recipe: TrainRecipe, network: TrainedNetwork, out: Path, device: torch.device) -> Trained:
     began = time.perf_counter()
     torch.manual_seed(recipe.rng_seed)  # the same initial weights for every network of the recipe
-    net = SmallResNet(len(PHOTOGRAPHS)).to(device, memory_format=torch.channels_last)
+    net = SmallResNet(len(PHOTOGRAPHS)).to(device).to(memory_format=torch.channels_last)
     module = preprocessed(net).to(device)
     _fit(recipe, network, module)
     module.eval()

@@ -1,0 +1,110 @@
+"""The `alike-generate` command."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from generator.errors import GeneratorError
+from generator.stimuli import Store, StoreError
+
+app = typer.Typer(
+    help="Make images that a network cannot tell apart.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+
+RecipeFile = Annotated[Path, typer.Argument(help="A TOML file; see examples/.")]
+StoreUrl = Annotated[str, typer.Option("--store", help="Folder or fsspec URL of the stimulus store.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+@app.command("run")
+def run_recipe(recipe: RecipeFile, store: StoreUrl, device: Device = "auto") -> None:
+    """Make the stimulus sets of a recipe. Stopped at any moment, the same command goes on where it was."""
+    from generator.recipe import read_recipe
+    from generator.run import choose_device, run
+
+    chosen = choose_device(device)
+    for made in run(read_recipe(recipe), Store(store), chosen):
+        say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid")
+
+
+@app.command()
+def check(
+    stimulus_set: Annotated[str, typer.Argument(metavar="SET", help="Name, id or id prefix.")],
+    store: StoreUrl,
+    device: Device = "auto",
+    checkpoint: Annotated[Path | None, typer.Option(help="The weights, where they have moved.")] = None,
+) -> None:
+    """Measure a set again from its files; exit 1 if a number does not come back."""
+    from generator.check import check as differences
+    from generator.run import choose_device
+
+    found = list(differences(Store(store), stimulus_set, choose_device(device), checkpoint))
+    for difference in found:
+        say(f"{difference.target_id}: {difference.measure} is {difference.measured:g}, stored {difference.stored:g}")
+    if found:
+        raise typer.Exit(1)
+    say("every measure came back")
+
+
+@app.command("models")
+def list_models() -> None:
+    """Model families and the names of their architectures."""
+    from generator.models import FAMILIES, family
+
+    for name in FAMILIES:
+        for architecture in family(name).architectures():
+            say(f"{name}  {architecture}")
+
+
+@app.command("layers")
+def list_layers(
+    model: Annotated[str, typer.Argument(help="An architecture, as `alike-generate models` names it.")],
+    family: Annotated[str | None, typer.Option(help="Its family, where two have that name.")] = None,
+) -> None:
+    """Names and output shapes of a network's layers (of one image), in the order in which they are reached."""
+    import torch
+
+    from generator.models import FAMILIES, build
+    from generator.models import family as find_family
+    from generator.representation import layer_shapes
+
+    fitting = [name for name in FAMILIES if model in find_family(name).architectures()]
+    built = build(family or (fitting[0] if fitting else next(iter(FAMILIES))), model)
+    for name, shape in layer_shapes(built.module, built.network, torch.rand(1, 3, built.input_size, built.input_size)):
+        say(f"{name}  {' × '.join(map(str, shape))}")
+
+
+@app.command()
+def train(
+    recipe: RecipeFile,
+    out: Annotated[Path, typer.Option(help="Folder for the weights.")] = Path("data/models"),
+    device: Device = "auto",
+) -> None:
+    """Train the networks of a recipe; those that were trained from the same recipe before are used again."""
+    from generator.run import choose_device
+    from generator.training.recipe import read_train_recipe
+    from generator.training.train import train as train_networks
+
+    for trained in train_networks(read_train_recipe(recipe), out, choose_device(device)):
+        say(
+            f"{out / trained.checkpoint}  accuracy {trained.accuracy:.1%}, "
+            f"{trained.robust_accuracy:.1%} at l2 {trained.robust_epsilon:g}  ({trained.seconds:g} s)"
+        )
+
+
+def main() -> None:
+    """What a person can put right is one line and exit code 2."""
+    try:
+        app(standalone_mode=True)
+    except (GeneratorError, StoreError) as problem:
+        sys.stderr.write(f"alike-generate: {problem}\n")
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.stderr.write("alike-generate: stopped; the same command goes on where it was\n")
+        sys.exit(130)
