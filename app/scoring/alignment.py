@@ -140,7 +140,8 @@ def _squares(group: _Codes, unit: _Codes, influence: _Floats, n_groups: int) -> 
     span = int(unit.max()) + 1
     pairs, index = np.unique(group * span + unit, return_inverse=True)
     sums = np.bincount(index, influence)
-    return np.bincount(pairs // span, sums**2, minlength=n_groups)
+    squares: _Floats = np.bincount(pairs // span, sums**2, minlength=n_groups).astype(float)
+    return squares
 
 
 def _distinct(group: _Codes, unit: _Codes) -> _Codes:
@@ -150,7 +151,7 @@ def _distinct(group: _Codes, unit: _Codes) -> _Codes:
 
 def _correct(k: _Codes) -> _Floats:
     """K/(K − 1); 1 for a single unit, whose group gets no interval anyhow."""
-    factor: _Floats = np.where(k > 1, k / np.maximum(k - 1, 1), 1.0)
+    factor: _Floats = np.where(k > 1, k / np.maximum(k - 1, 1).astype(float), 1.0)
     return factor
 
 
