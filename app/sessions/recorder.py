@@ -30,12 +30,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.db import tables as t
-from app.db.engine import Database
+from app.db.engine import UNAVAILABLE, Database
 from app.db.types import Json, Utc
 from app.errors import Busy
 from app.sessions.states import ANSWERING, State, after_answer
@@ -239,7 +238,7 @@ class PostgresRecorder:
                     # snapshot of the first one.
                     again = {"run": found.id, "trial": submission.trial}
                     return _recognize(await connection.scalar(_STORED, again), submission, found.position)
-        except (OperationalError, InterfaceError, PoolTimeout) as problem:
+        except UNAVAILABLE as problem:
             _log.warning("an answer could not be written, it will be sent again: %s", problem)
             raise Busy("the database cannot be written at this moment") from None
         return Receipt("conflict" if found.state in ANSWERING else "gone", found.position)
