@@ -14,3 +14,21 @@ setup: .venv/ready ## The project's own virtual environment, from the lock file
 	@touch $@
 
 .PHONY: help setup
+
+demo: setup ## From nothing to a study in the browser
+	$(BIN)/python examples/demo/run.py
+
+serve: setup ## Migrate and serve
+	$(BIN)/alike db upgrade
+	$(BIN)/alike serve
+
+check: setup ## Style, types, imports
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check ## Every check and every test
+	$(BIN)/python -m pytest
+
+.PHONY: demo serve check test

@@ -23,13 +23,20 @@ def say(line: str) -> None:
 
 
 @app.command("run")
-def run_recipe(recipe: RecipeFile, store: StoreUrl, device: Device = "auto") -> None:
+def run_recipe(
+    recipe: RecipeFile,
+    store: StoreUrl,
+    device: Device = "auto",
+    models: Annotated[
+        Path | None, typer.Option(help="Folder of the checkpoints; default: paths start at the recipe's folder.")
+    ] = None,
+) -> None:
     """Make the stimulus sets of a recipe. Stopped at any moment, the same command goes on where it was."""
     from generator.recipe import read_recipe
     from generator.run import choose_device, run
 
     chosen = choose_device(device)
-    for made in run(read_recipe(recipe), Store(store), chosen):
+    for made in run(read_recipe(recipe, models), Store(store), chosen):
         say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid")
 
 

@@ -63,8 +63,8 @@ class Recipe(BaseModel):
         return {_label(entry): _member("optimizers", OPTIMIZERS, entry) for entry in self.optimizers}
 
 
-def read_recipe(path: Path) -> Recipe:
-    """The recipe in a TOML file. Raises GeneratorError with one line that names the field and what it accepts."""
+def read_recipe(path: Path, checkpoints: Path | None = None) -> Recipe:
+    """The recipe in a TOML file; `checkpoints` is the folder where relative checkpoint paths start. Raises GeneratorError with one line that names the field and what it accepts."""
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
@@ -72,7 +72,7 @@ def read_recipe(path: Path) -> Recipe:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
         raise GeneratorError(f"recipe {path} is not a TOML file: {problem}") from None
     try:
-        recipe = Recipe.model_validate(_beside(data, path.parent))
+        recipe = Recipe.model_validate(_beside(data, path.parent, checkpoints or path.parent))
     except ValidationError as problem:
         raise GeneratorError(f"recipe {path}: {_first(problem, Recipe)}") from None
     names = [model.name for model in recipe.models]
@@ -85,15 +85,15 @@ def read_recipe(path: Path) -> Recipe:
     return recipe
 
 
-def _beside(data: dict[str, Any], folder: Path) -> dict[str, Any]:
-    """Relative paths start at the recipe's own folder."""
+def _beside(data: dict[str, Any], folder: Path, checkpoints: Path) -> dict[str, Any]:
+    """Relative paths start at the recipe's own folder; those of checkpoints perhaps elsewhere."""
     targets = data.get("targets")
     if isinstance(targets, dict) and isinstance(targets.get("path"), str):
         data = {**data, "targets": {**targets, "path": str(folder / targets["path"])}}
     models = data.get("models")
     if isinstance(models, list):
         moved = [
-            {**m, "checkpoint": str(folder / m["checkpoint"])}
+            {**m, "checkpoint": str(checkpoints / m["checkpoint"])}
             if isinstance(m, dict) and isinstance(m.get("checkpoint"), str)
             else m
             for m in models

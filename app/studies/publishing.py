@@ -38,6 +38,7 @@ class Report(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     targets: int
+    native_px: int
     dropped: tuple[DroppedTarget, ...]
     set_aside: tuple[str, ...]
     few_targets_allowed: bool
@@ -97,6 +98,7 @@ def prepare(protocol: Protocol, store: Store, *, allow_few: bool) -> Prepared:
     images = {image for spec in specs for image in trial_type.images(trial_type.spec_type.model_validate(spec.spec))}
     report = Report(
         targets=len(main),
+        native_px=_native_size(sets),
         dropped=tuple(dropped.values()),
         set_aside=tuple(item.target_id for item in aside),
         few_targets_allowed=len(main) < FEWEST_TARGETS,
@@ -173,6 +175,11 @@ def _refuse_few(protocol: Protocol, main: list[str], dropped: dict[str, DroppedT
             f"study {protocol.slug}: only {len(main)} targets are valid in every set; fewer than {FEWEST_TARGETS} make "
             f"intervals too wide to mean much. Publish with --allow-few if you know that"
         )
+
+
+def _native_size(sets: dict[str, StimulusSet]) -> int:
+    """Longer side of the networks' own pictures, in pixels."""
+    return max(max(item.target.width, item.target.height) for stimuli in sets.values() for item in stimuli.items)
 
 
 def _main_specs(trial_type: AnyTrialType, sets: dict[str, StimulusSet], main: set[str]) -> Iterator[PreparedSpec]:

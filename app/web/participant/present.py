@@ -62,6 +62,7 @@ def _run_page(run: Session, protocol: Protocol) -> RunPage:
             "slug": protocol.slug,
             "question": protocol.question,
             "size": protocol.display.size,
+            "native": run.version.report["native_px"],
             "kernel": protocol.display.kernel,
             "breakEvery": protocol.break_every,
         },

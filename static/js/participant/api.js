@@ -1,0 +1,133 @@
+// Delivery of answers. An answer is in local storage before anything else happens to it, and leaves it when the server
+// says that it is stored. The assigned trial is the key: sending an answer again is harmless.
+
+/** The run ended or is not known: nothing more can be delivered. */
+export class Ended extends Error {}
+
+/** Waiting time before attempt `n` (from 0): doubling from half a second to half a minute, between half and all of it. */
+export function backoff(n, random = Math.random) {
+  return Math.min(30000, 500 * 2 ** n) * (0.5 + random() / 2);
+}
+
+/** Seconds of a Retry-After header as milliseconds, or null. */
+export function retryAfter(header) {
+  const seconds = Number(header);
+  return header !== null && header !== "" && Number.isFinite(seconds) ? Math.min(60, Math.max(0, seconds)) * 1000 : null;
+}
+
+/** Local storage where it may be used, else memory (private windows, strict browsers). */
+export function storageOrMemory(open = () => window.localStorage) {
+  try {
+    const storage = open();
+    storage.setItem("alike:probe", "1");
+    storage.removeItem("alike:probe");
+    return storage;
+  } catch {
+    const kept = new Map();
+    return {
+      getItem: (key) => kept.get(key) ?? null,
+      setItem: (key, value) => kept.set(key, value),
+      removeItem: (key) => kept.delete(key),
+    };
+  }
+}
+
+/** Answers on their way to the server: delivered in order, one at a time, until acknowledged. */
+export class Outbox {
+  #waiting;
+  #running = null;
+  #receipts = new Map();
+
+  /**
+   * @param {{run: string, url: string, storage: Storage, fetch: typeof fetch, sleep: (ms: number) => Promise<void>,
+   *   onState: (state: "delivering"|"retrying"|"idle") => void, onPosition: (position: number) => void}} options
+   */
+  constructor({ run, url, storage, fetch, sleep, onState = () => {}, onPosition = () => {} }) {
+    this.key = `alike:outbox:${run}`;
+    Object.assign(this, { url, storage, fetch, sleep, onState, onPosition });
+    this.#waiting = this.#read();
+  }
+
+  get size() {
+    return this.#waiting.length;
+  }
+
+  /** Trials whose answers wait here. */
+  get trials() {
+    return this.#waiting.map((item) => item.trial);
+  }
+
+  /** Keep an answer and begin to deliver. Resolves with the server's receipt. */
+  add(item) {
+    this.#waiting.push(item);
+    this.#write();
+    const receipt = new Promise((resolve, reject) => this.#receipts.set(item.trial, { resolve, reject }));
+    receipt.catch(() => {}); // who does not wait for a receipt learns of the end from flush()
+    this.flush().catch(() => {});
+    return receipt;
+  }
+
+  /** Deliver everything that waits; resolves when the server has it all. Rejects with Ended. */
+  flush() {
+    this.#running ??= this.#deliver().finally(() => { this.#running = null; });
+    return this.#running;
+  }
+
+  async #deliver() {
+    for (let attempt = 0; this.#waiting.length > 0;) {
+      this.onState(attempt === 0 ? "delivering" : "retrying");
+      const item = this.#waiting[0];
+      const outcome = await this.#post(item);
+      if (outcome.retry !== undefined) {
+        await this.sleep(outcome.retry ?? backoff(attempt));
+        attempt += 1;
+        continue;
+      }
+      if (outcome.ended) {
+        this.#receipts.forEach(({ reject }) => reject(new Ended(outcome.ended)));
+        this.#receipts.clear();
+        throw new Ended(outcome.ended);
+      }
+      attempt = 0;
+      this.#waiting.shift();
+      this.#write();
+      this.#receipts.get(item.trial)?.resolve(outcome.receipt);
+      this.#receipts.delete(item.trial);
+      this.onPosition(outcome.receipt.position);
+    }
+    this.onState("idle");
+  }
+
+  async #post(item) {
+    let reply;
+    try {
+      reply = await this.fetch(this.url, {
+        method: "POST",
+        headers: { "Content-Type": "application/json", Accept: "application/json" },
+        body: JSON.stringify(item),
+      });
+      if (reply.status === 200) return { receipt: await reply.json() };
+      // 409: the server has another answer to this trial, or is not there yet; it says where it stands, and the first
+      // answer stays.
+      if (reply.status === 409) return { receipt: { ...(await reply.json()), conflict: true } };
+    } catch {
+      return { retry: null };
+    }
+    if ([404, 410, 413, 422].includes(reply.status)) return { ended: `${reply.status}` };
+    return { retry: retryAfter(reply.headers.get("Retry-After")) };
+  }
+
+  #read() {
+    try {
+      const kept = JSON.parse(this.storage.getItem(this.key) ?? "[]");
+      return Array.isArray(kept) ? kept : [];
+    } catch {
+      return [];
+    }
+  }
+
+  #write() {
+    if (this.#waiting.length > 0) this.storage.setItem(this.key, JSON.stringify(this.#waiting));
+    else this.storage.removeItem(this.key);
+  }
+}
