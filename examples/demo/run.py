@@ -65,9 +65,25 @@ def main() -> None:
     first = not published()
     if first:
         models = str(DATA / "models")
-        step("Train two networks (about four minutes)", "alike-generate", "train", str(HERE / "train.toml"), "--out", models)
+        step(
+            "Train two networks (about four minutes)",
+            "alike-generate",
+            "train",
+            str(HERE / "train.toml"),
+            "--out",
+            models,
+        )
         generate = HERE / "generate.toml"
-        step("Make images that they cannot tell from their targets", "alike-generate", "run", str(generate), "--models", models, "--store", STORE)
+        step(
+            "Make images that they cannot tell from their targets",
+            "alike-generate",
+            "run",
+            str(generate),
+            "--models",
+            models,
+            "--store",
+            STORE,
+        )
         step("Write down the study", "alike", "study", "new", str(HERE / "study.toml"), quiet=True)
         step("Publish it", "alike", "study", "publish", "demo")
     login = password()
@@ -76,7 +92,14 @@ def main() -> None:
         if not healthy(server):
             sys.exit(server.returncode or 1)
         if first:
-            options = ("--observers", str(OBSERVERS), "--alignment", str(ALIGNMENT), "--url", f"http://127.0.0.1:{PORT}")
+            options = (
+                "--observers",
+                str(OBSERVERS),
+                "--alignment",
+                str(ALIGNMENT),
+                "--url",
+                f"http://127.0.0.1:{PORT}",
+            )
             step("Simulated observers, so that the results page is not empty", "alike", "simulate", "demo", *options)
         print(
             f"\n  Take part        {ADDRESS}/s/demo\n  See the results  {ADDRESS}/studies/demo\n"
