@@ -77,8 +77,8 @@ class Forest:
         return spec
 
 
-LABELS = 210
-NUMBERS = 120
+LABELS = 180
+NUMBERS = 110
 
 
 def _values(i: int, row: ForestRow) -> dict[str, Any]:

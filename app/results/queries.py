@@ -140,9 +140,11 @@ def completed_by_study(db: DbSession, mode: str) -> dict[int, int]:
 
 
 def example_specs(db: DbSession, condition_id: int, limit: int) -> Sequence[t.TrialSpec]:
-    """A few trials of a condition, for researchers to look at."""
-    rows = select(t.TrialSpec).where(t.TrialSpec.condition_id == condition_id)
-    return db.scalars(rows.order_by(t.TrialSpec.target_id).limit(limit)).all()
+    """A few trials of a condition, evenly spread over its targets."""
+    order = select(t.TrialSpec.id).where(t.TrialSpec.condition_id == condition_id).order_by(t.TrialSpec.target_id)
+    ids = db.scalars(order).all()
+    chosen = ids[:: max(1, len(ids) // limit)][:limit]
+    return db.scalars(select(t.TrialSpec).where(t.TrialSpec.id.in_(chosen)).order_by(t.TrialSpec.target_id)).all()
 
 
 def belongs_to_study(db: DbSession, slug: str, original_sha256: str) -> bool:

@@ -6,6 +6,7 @@ from typing import ClassVar
 from markupsafe import Markup
 
 from app.results.service import Score, StudyLine, Summary
+from app.studies.publishing import Report
 from app.web.templates import Page
 
 
@@ -55,7 +56,7 @@ class ResultsPage(Page):
     narrow_figure: Markup
     legend: tuple[tuple[str, str], ...]  # (shape, training)
     conditional_on: tuple[tuple[str, str], ...]
-    report: tuple[str, ...]
+    report: Report
     examples: tuple[tuple[str, tuple[Example, ...]], ...]
     participant_url: str
     download: str

@@ -9,7 +9,7 @@ from app.results.service import Results, Score
 from app.studies.protocol import Protocol
 from app.web.researcher.pages import Example, ResultsPage
 
-WIDE = 760
+WIDE = 640
 NARROW = 326
 AXIS = "Chose the image that the network treats as the same"
 
@@ -42,7 +42,7 @@ def results_page(
         narrow_figure=_figure(found.scores, NARROW),
         legend=tuple((SHAPES[i % len(SHAPES)], training) for i, training in enumerate(trainings)),
         conditional_on=tuple(found.conditional_on),
-        report=tuple(found.report.lines),
+        report=found.report,
         examples=tuple((model, tuple(_example(here, spec) for spec in specs)) for model, specs in examples),
         participant_url=f"{address}/s/{slug}",
         download=f"{here}/export.csv?mode={found.mode}&version={found.version.number}",

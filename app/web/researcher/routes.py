@@ -7,7 +7,6 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from app.accounts import service as accounts
 from app.accounts.throttle import Throttle
-from app.db.tables import MODES
 from app.errors import Forbidden, NotFound
 from app.exports import EXPORTS
 from app.results import service as results
@@ -21,6 +20,7 @@ from app.web.templates import respond
 router = APIRouter()
 _throttle = Throttle()
 EXAMPLES = 8
+SHOWN_MODES = ("live", "pilot", "simulated")
 
 
 @router.get("/")
@@ -95,7 +95,7 @@ def show_results(
         email=researcher.email,
         csrf=_csrf(request, services),
         versions=tuple(study_queries.version_numbers(db, found.study.id)),
-        modes=MODES[1:],
+        modes=SHOWN_MODES,
         examples=results.examples(db, version_id=found.version.id, limit=EXAMPLES),
         address=services.settings.address,
     )

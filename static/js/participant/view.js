@@ -57,6 +57,7 @@ export const practiceDone = () =>
 
 /** In practice: say which option was closer, in words and a ring, not by colour. */
 export function feedback(choice, right) {
+  stage.querySelector(".trial").classList.add("answered");
   const options = [...stage.querySelectorAll(".option")];
   options.forEach((option) => option.classList.remove("chosen"));
   options[right]?.classList.add("chosen");
