@@ -42,7 +42,7 @@ def _scramble(picture: Image.Image, level: str, rng: np.random.Generator) -> Ima
 
 
 def _image(values: np.ndarray) -> Image.Image:
-    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8), "RGB")
+    return Image.fromarray(values.round().clip(0, 255).astype(np.uint8))
 
 
 FOILS = {"noise": _noise, "colour": _colour, "blur": _blur, "scramble": _scramble}

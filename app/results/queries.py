@@ -125,7 +125,7 @@ def answers_by_mode(db: DbSession, version_id: int) -> dict[str, int]:
         .where(t.Session.version_id == version_id, t.Response.position >= t.Session.practice)
         .group_by(t.Session.mode)
     )
-    return dict(db.execute(rows).tuples().all())
+    return dict(db.execute(rows).all())
 
 
 def completed_by_study(db: DbSession, mode: str) -> dict[int, int]:
@@ -136,7 +136,7 @@ def completed_by_study(db: DbSession, mode: str) -> dict[int, int]:
         .where(t.Session.mode == mode, t.Session.state == State.COMPLETED)
         .group_by(t.StudyVersion.study_id)
     )
-    return dict(db.execute(rows).tuples().all())
+    return dict(db.execute(rows).all())
 
 
 def example_specs(db: DbSession, condition_id: int, limit: int) -> Sequence[t.TrialSpec]:

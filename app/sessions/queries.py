@@ -29,6 +29,11 @@ def session(db: DbSession, token: str) -> t.Session | None:
     return db.scalar(found.options(joinedload(t.Session.version).joinedload(t.StudyVersion.study)))
 
 
+def lock(db: DbSession, token: str) -> None:
+    """Keep a run to ourselves until the commit. SQLite has one writer anyhow."""
+    db.execute(select(t.Session.id).where(t.Session.token == token).with_for_update())
+
+
 def recruited(db: DbSession, study_id: int, source: str, external_id: str) -> t.RecruiterId | None:
     return db.scalar(
         select(t.RecruiterId).where(
@@ -82,4 +87,4 @@ def assigned(db: DbSession, session_id: int) -> Sequence[AssignedRow]:
 def renditions(db: DbSession, version_id: int) -> dict[str, str]:
     """original → rendition, for every picture of a version."""
     rows = select(t.Rendition.original_sha256, t.Rendition.rendition_sha256).where(t.Rendition.version_id == version_id)
-    return dict(db.execute(rows).tuples().all())
+    return dict(db.execute(rows).all())

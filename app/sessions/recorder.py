@@ -171,11 +171,11 @@ def _write_one(connection: Connection, submission: Submission) -> Receipt | Busy
 
 
 def _judge_and_store(connection: Connection, submission: Submission) -> Receipt:
-    run = connection.execute(_RUN, {"token": submission.token}).one_or_none()
+    run = connection.execute(_RUN, {"run_token": submission.token}).one_or_none()
     if run is None:
         return Receipt("unknown", 0)
     if submission.trial < run.position:
-        stored = connection.scalar(_STORED, {"run": run.id, "trial": submission.trial})
+        stored = connection.scalar(_STORED, {"of_run": run.id, "at_trial": submission.trial})
         return _recognize(stored, submission, run.position)
     if run.state not in ANSWERING:
         return Receipt("gone", run.position)
@@ -225,7 +225,9 @@ class PostgresRecorder:
         await self._engine.dispose()
 
     async def submit(self, submission: Submission) -> Receipt:
-        parameters = {"token": submission.token, "trial": submission.trial, **_content(submission)}
+        # Not the names of columns: an UPDATE sets every column that a parameter is named after.
+        parameters = {f"new_{name}": value for name, value in _content(submission).items()}
+        parameters |= {"run_token": submission.token, "at_trial": submission.trial}
         try:
             async with self._engine.begin() as connection:
                 found = (await connection.execute(_SUBMIT, parameters)).one_or_none()
@@ -236,7 +238,7 @@ class PostgresRecorder:
                 if submission.trial < found.position:
                     # A statement of its own: a twin that was committed while we waited for the row is not in the
                     # snapshot of the first one.
-                    again = {"run": found.id, "trial": submission.trial}
+                    again = {"of_run": found.id, "at_trial": submission.trial}
                     return _recognize(await connection.scalar(_STORED, again), submission, found.position)
         except UNAVAILABLE as problem:
             _log.warning("an answer could not be written, it will be sent again: %s", problem)
@@ -248,23 +250,23 @@ class PostgresRecorder:
 
 _runs: Table = t.Session.__table__  # type: ignore[assignment]
 _RUN = select(_runs.c.id, _runs.c.state, _runs.c.position, _runs.c.practice, _runs.c.total).where(
-    _runs.c.token == bindparam("token")
+    _runs.c.token == bindparam("run_token")
 )
 _STORED = select(t.Response.answer).where(
-    t.Response.session_id == bindparam("run"), t.Response.position == bindparam("trial")
+    t.Response.session_id == bindparam("of_run"), t.Response.position == bindparam("at_trial")
 )
 
 
 def _postgres_statement() -> Select[Any]:
     """Lock the run, insert the answer if its turn has come, move the run on; say what was found."""
     run = _RUN.with_for_update().cte("run")
-    trial = bindparam("trial", type_=Integer)
+    trial = bindparam("at_trial", type_=Integer)
     due = and_(run.c.state.in_(sorted(ANSWERING)), run.c.position == trial, trial < run.c.total)
     content = {
-        "position": bindparam("position", type_=Integer),
-        "answer": bindparam("answer", type_=Json),
-        "timing": bindparam("timing", type_=Json),
-        "received_at": bindparam("received_at", type_=Utc),
+        "position": bindparam("new_position", type_=Integer),
+        "answer": bindparam("new_answer", type_=Json),
+        "timing": bindparam("new_timing", type_=Json),
+        "received_at": bindparam("new_received_at", type_=Utc),
     }
     stored = (
         insert(t.Response)

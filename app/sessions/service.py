@@ -215,8 +215,8 @@ async def record_response(
 
 def withdraw(db: DbSession, *, token: str) -> None:
     """End the run; the answers given so far are kept. Withdrawing twice changes nothing."""
+    queries.lock(db, token)  # an answer that is on its way comes before or after, never in between
     run = find_run(db, token=token)
-    db.refresh(run, with_for_update=True)  # an answer that is on its way comes before or after, never in between
     if run.state == State.WITHDRAWN:
         return
     run.state = step(run.state, State.WITHDRAWN) if run.state != State.ARRIVED else step(run.state, State.DECLINED)

@@ -27,7 +27,7 @@ def version(db: Session, slug: str, number: int | None = None) -> t.StudyVersion
 def latest_numbers(db: Session) -> dict[int, int]:
     """study id → number of its latest version; a study that was never published is not in it."""
     numbers = select(t.StudyVersion.study_id, func.max(t.StudyVersion.number)).group_by(t.StudyVersion.study_id)
-    return dict(db.execute(numbers).tuples().all())
+    return dict(db.execute(numbers).all())
 
 
 def version_numbers(db: Session, study_id: int) -> Sequence[int]:

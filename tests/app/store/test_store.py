@@ -1,0 +1,113 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from moto.server import ThreadedMotoServer
+
+from app.store import Ambiguous, Damaged, NotInStore, Run, Store, Unwritable, sha256
+from tests.factories import create_stimulus_set, png
+
+
+@pytest.fixture(scope="module")
+def s3() -> Iterator[str]:
+    """URL of a bucket on a real S3 server on this machine."""
+    import boto3
+
+    server = ThreadedMotoServer(port=0)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    told = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": endpoint}
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="stimuli")
+    yield "s3://stimuli/lab/store"
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+    server.stop()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "store") if request.param == "folder" else request.getfixturevalue("s3"))
+
+
+def test_what_goes_in_comes_out(anywhere: Store) -> None:
+    name = create_stimulus_set(anywhere, "a", n_targets=3)
+    identity, found = anywhere.find_set(name)
+    assert found.id == identity == sha256(found.encode())
+    assert sha256(anywhere.image(found.items[0].target.sha256)) == found.items[0].target.sha256
+    assert anywhere.find_set(identity[:8]) == (identity, found)
+    assert len(anywhere.runs(identity)) >= 1
+    assert list(anywhere.verify()) == []
+
+
+def test_the_same_set_twice_is_one_set(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=3)
+    create_stimulus_set(store, "a", n_targets=3)
+    assert len(store.set_ids()) == 1
+    assert len(store.runs(store.set_ids()[0])) == 2
+
+
+def test_an_ambiguous_name_lists_the_ids(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=3)
+    create_stimulus_set(store, "a", n_targets=4)
+    with pytest.raises(Ambiguous) as problem:
+        store.find_set("test/a")
+    assert all(identity in str(problem.value) for identity in store.set_ids())
+
+
+def test_an_unknown_name_tells_the_known_ones(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=3)
+    with pytest.raises(NotInStore, match="test/a"):
+        store.find_set("test/b")
+
+
+def test_a_set_is_refused_while_a_picture_is_missing(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=3)
+    found = store.get_set(store.set_ids()[0])
+    elsewhere = Store(store.url + "-other")
+    now = "2026-11-24T00:00:00+00:00"
+    with pytest.raises(NotInStore, match="images/"):
+        elsewhere.add_set(found, Run(started_at=now, finished_at=now, device="cpu", versions={}, seconds=0))
+    assert elsewhere.set_ids() == []
+
+
+def test_verify_names_what_is_missing_and_what_has_changed(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=3)
+    found = store.get_set(store.set_ids()[0])
+    gone, changed = found.items[0].target.sha256, found.items[1].start.sha256
+    root = Path(store.url)
+    (root / f"images/{gone[:2]}/{gone}.png").unlink()
+    (root / f"images/{changed[:2]}/{changed}.png").write_bytes(b"another picture")
+    problems = {problem.name: problem.what for problem in store.verify()}
+    assert set(problems) == {f"images/{gone[:2]}/{gone}.png", f"images/{changed[:2]}/{changed}.png"}
+    assert "missing" in problems[f"images/{gone[:2]}/{gone}.png"]
+    with pytest.raises(Damaged):
+        store.image(changed)
+
+
+def test_a_changed_manifest_is_not_believed(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=3)
+    path = Path(store.url) / "sets" / f"{store.set_ids()[0]}.json"
+    path.write_text(path.read_text().replace('"valid":true', '"valid":false', 1))
+    with pytest.raises(Damaged, match="changed"):
+        store.get_set(store.set_ids()[0])
+    assert [problem.name for problem in store.verify()] == [f"sets/{path.name}"]
+
+
+def test_a_store_that_cannot_be_written_says_where(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(Unwritable, match="file/store"):
+        Store(str(tmp_path / "file" / "store")).add_image(png(np.random.default_rng(0)))
+
+
+def test_a_unit_that_was_torn_is_made_again(store: Store) -> None:
+    store.add_unit("recipe", "unit", [1, 2])
+    assert store.unit("recipe", "unit") == [1, 2]
+    path = Path(store.url) / "units/recipe/unit.json"
+    path.write_bytes(path.read_bytes()[:-9])
+    assert store.unit("recipe", "unit") is None
+    assert store.unit("recipe", "other") is None

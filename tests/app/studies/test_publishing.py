@@ -1,0 +1,143 @@
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+
+from app.db import tables as t
+from app.db.engine import Database
+from app.errors import Invalid, NotFound
+from app.store import Ambiguous, NotInStore, Store
+from app.studies import service
+from app.studies.protocol import Protocol, read_protocol
+from app.studies.publishing import prepare
+from tests.factories import create_stimulus_set, protocol, publish
+
+
+def test_only_targets_valid_in_every_set_are_shown(store: Store) -> None:
+    sets = [
+        create_stimulus_set(store, "a", invalid=frozenset({0, 1})),
+        create_stimulus_set(store, "b", invalid=frozenset({1, 5})),
+    ]
+    prepared = prepare(protocol(sets, practice=1, catch=2), store, allow_few=False)
+    dropped = {d.target_id: d.reasons for d in prepared.report.dropped}
+    assert set(dropped) == {"picture-00/crop-0", "picture-00/crop-1", "picture-02/crop-1"}
+    assert dropped["picture-00/crop-0"] == {"test/a": "too far"}
+    assert set(dropped["picture-00/crop-1"]) == {"test/a", "test/b"}
+    asked = {spec.target_id for spec in prepared.specs if spec.role == "main"}
+    assert len(asked) == 37
+    assert not asked & set(dropped)
+    assert set(prepared.report.set_aside) == set(dropped)  # they cost the study nothing
+    assert any("dropped" in line for line in prepared.report.lines)
+
+
+def test_practice_and_catch_never_show_an_iri(store: Store) -> None:
+    sets = [create_stimulus_set(store, "a")]
+    prepared = prepare(protocol(sets), store, allow_few=False)
+    found = store.get_set(store.set_ids()[0])
+    iris = {item.reconstruction.sha256 for item in found.items}
+    main = {spec.target_id for spec in prepared.specs if spec.role == "main"}
+    for spec in prepared.specs:
+        if spec.role != "main":
+            assert spec.spec["has_truth"]
+            assert not {spec.spec[role] for role in ("query", "target", "alternative")} & iris
+            assert spec.target_id not in main
+        if spec.role == "catch":
+            assert spec.spec["query"] == spec.spec["target"] != spec.spec["alternative"]
+
+
+def test_all_renditions_are_of_one_length_and_size(store: Store) -> None:
+    prepared = prepare(protocol([create_stimulus_set(store, "a")]), store, allow_few=False)
+    files = {store.image(digest) for digest in prepared.renditions.values()}
+    assert len(files) == len(prepared.renditions)
+    assert len({len(data) for data in files}) == 1
+    assert len({data[:33] for data in files}) == 1  # signature and header: size, depth, mode
+
+
+def test_few_targets_need_to_be_allowed(store: Store) -> None:
+    sets = [create_stimulus_set(store, "a", n_targets=33)]
+    with pytest.raises(Invalid, match=r"only 29 targets.*--allow-few"):
+        prepare(protocol(sets), store, allow_few=False)
+    assert prepare(protocol(sets), store, allow_few=True).report.few_targets_allowed
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"trials": 37}, "36 targets"),
+        ({"practice": 30, "catch": 20}, "need 50 pictures"),
+        ({"display": {"size": 20}}, "no whole multiple of 8"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(store: Store, changes: dict[str, object], said: str) -> None:
+    sets = [create_stimulus_set(store, "a")]
+    with pytest.raises(Invalid, match=said) as problem:
+        prepare(protocol(sets, **changes), store, allow_few=False)
+    assert "\n" not in str(problem.value)
+
+
+def test_sets_made_differently_are_compared_only_if_that_is_the_question(store: Store) -> None:
+    sets = [create_stimulus_set(store, "a"), create_stimulus_set(store, "b", optimizer="paper")]
+    with pytest.raises(Invalid, match="differ in optimizer"):
+        prepare(protocol(sets), store, allow_few=False)
+    prepare(protocol(sets, compared=["optimizer"]), store, allow_few=False)
+
+
+def test_ambiguous_and_unknown_sets_are_named(store: Store) -> None:
+    create_stimulus_set(store, "a", n_targets=40)
+    create_stimulus_set(store, "a", n_targets=41)
+    with pytest.raises(Ambiguous):
+        prepare(protocol(["test/a"]), store, allow_few=False)
+    with pytest.raises(NotInStore):
+        prepare(protocol(["test/z"]), store, allow_few=False)
+    whole = prepare(protocol([store.set_ids()[0][:10]]), store, allow_few=False)
+    assert whole.protocol.sets == (store.set_ids()[0],)
+
+
+def test_a_version_is_frozen_and_an_edit_makes_the_next(database: Database, store: Store) -> None:
+    first = publish(database, store)
+    with database.reading() as db:
+        before = db.get_one(t.StudyVersion, first.version_id)
+    sets = ["test/a", "test/b"]
+    second = publish(database, store, sets=sets, question="Which one?")
+    assert second.version_id != first.version_id
+    with database.reading() as db:
+        kept = db.get_one(t.StudyVersion, first.version_id)
+        assert (kept.protocol, kept.protocol_sha256, kept.number) == (before.protocol, before.protocol_sha256, 1)
+        assert service.published(db, slug="study").number == 2
+        assert db.scalar(select(func.count(t.TrialSpec.id)).where(t.TrialSpec.version_id == first.version_id)) == 76
+    with database.reading() as db, pytest.raises(NotFound, match="version 3"):
+        service.published(db, slug="study", number=3)
+
+
+def test_the_example_protocol_is_read() -> None:
+    assert isinstance(read_protocol(Path("examples/demo/study.toml")), Protocol)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("slug = ", "not a TOML file"),
+        ("colour = 1", "colour: Extra"),
+        ('slug = "A B"', "slug"),
+        ("trials = 0", "trials"),
+        ('trial_type = "four_afc"', "two_afc"),
+    ],
+)
+def test_bad_protocols_are_one_clear_line(tmp_path: Path, text: str, said: str) -> None:
+    whole = {
+        "slug": 'slug = "s"',
+        "title": 'title = "t"',
+        "sets": 'sets = ["a"]',
+        "trials": "trials = 5",
+    }
+    key = text.split(" ")[0]
+    file = tmp_path / "study.toml"
+    file.write_text(
+        "\n".join(
+            [*(line for name, line in whole.items() if name != key), text, '[texts]\nconsent = "c"\ninstructions = "i"']
+        )
+    )
+    with pytest.raises(Invalid, match=said) as problem:
+        read_protocol(file)
+    assert str(file) in str(problem.value)
+    assert "\n" not in str(problem.value).strip()
