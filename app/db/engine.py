@@ -5,10 +5,10 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -76,13 +76,22 @@ async def _session_async(engine: Engine) -> AsyncIterator[Session]:
         yield db
         await to_thread.run_sync(db.commit)
     finally:
-        await to_thread.run_sync(db.close)  # rolls back what was not committed
+        with CancelScope(shield=True):  # whoever is cancelled still gives the connection back before the lock
+            await to_thread.run_sync(db.close)  # rolls back what was not committed
 
 
 def _engine(url: str, is_sqlite: bool) -> Engine:
+    # Parameters stay out of messages, and so out of logs: they hold run tokens and recruiters' ids.
     if not is_sqlite:
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
-    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False})
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+    # Connections without limit: they are cheap here, and slow downloads must not keep answers from being written.
+    engine = create_engine(
+        url,
+        connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False},
+        pool_size=10,
+        max_overflow=-1,
+        hide_parameters=True,
+    )
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -100,3 +109,5 @@ def _begin_sqlite(connection: Connection) -> None:
 
 # What the drivers raise when the database is locked, full or away: the request may be sent again.
 UNAVAILABLE: tuple[type[Exception], ...] = (OperationalError, InterfaceError, PoolTimeout)
+# What they raise for a value that no column takes, such as a text with a zero byte in PostgreSQL: a request's own fault.
+UNSTORABLE: tuple[type[Exception], ...] = (DataError,)

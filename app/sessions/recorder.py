@@ -219,7 +219,9 @@ class PostgresRecorder:
         self._engine: AsyncEngine
 
     async def start(self) -> None:
-        self._engine = create_async_engine(self._url, pool_size=10, max_overflow=20, pool_pre_ping=True)
+        self._engine = create_async_engine(
+            self._url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
+        )
 
     async def close(self) -> None:
         await self._engine.dispose()
