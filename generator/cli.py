@@ -1,6 +1,8 @@
 """The `alike-generate` command."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,16 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Ctrl-C is no failure: what was finished is kept."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        sys.stderr.write("\nalike-generate: stopped; the same command goes on where it was\n")
+        raise typer.Exit(130) from None
+
+
 @app.command("run")
 def run_recipe(
     recipe: RecipeFile,
@@ -36,8 +48,9 @@ def run_recipe(
     from generator.run import choose_device, run
 
     chosen = choose_device(device)
-    for made in run(read_recipe(recipe, models), Store(store), chosen):
-        say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid")
+    with stoppable():
+        for made in run(read_recipe(recipe, models), Store(store), chosen):
+            say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid")
 
 
 @app.command()
@@ -98,11 +111,12 @@ def train(
     from generator.training.recipe import read_train_recipe
     from generator.training.train import train as train_networks
 
-    for trained in train_networks(read_train_recipe(recipe), out, choose_device(device)):
-        say(
-            f"{out / trained.checkpoint}  accuracy {trained.accuracy:.1%}, "
-            f"{trained.robust_accuracy:.1%} at l2 {trained.robust_epsilon:g}  ({trained.seconds:g} s)"
-        )
+    with stoppable():
+        for trained in train_networks(read_train_recipe(recipe), out, choose_device(device)):
+            say(
+                f"{out / trained.checkpoint}  accuracy {trained.accuracy:.1%}, "
+                f"{trained.robust_accuracy:.1%} at l2 {trained.robust_epsilon:g}  ({trained.seconds:g} s)"
+            )
 
 
 def main() -> None:
@@ -112,6 +126,3 @@ def main() -> None:
     except (GeneratorError, StoreError) as problem:
         sys.stderr.write(f"alike-generate: {problem}\n")
         sys.exit(2)
-    except KeyboardInterrupt:
-        sys.stderr.write("alike-generate: stopped; the same command goes on where it was\n")
-        sys.exit(130)

@@ -80,9 +80,12 @@ def run(recipe: Recipe, store: Store, device: torch.device) -> list[Made]:
         for e in recipe.models
         for name in e.layers
     }
-    for layer in layers.values():  # a layer that cannot be used is found before any work is done
-        with torch.no_grad():
-            layer(stimuli.to_tensor([targets.targets[0].pixels], device))
+    for (name, _), layer in layers.items():  # what cannot be used is found before any work is done
+        if not torch.isfinite(stimuli.represent_pixels(layer, [targets.targets[0].pixels], device)).all():
+            raise GeneratorError(
+                f"model {name}, layer {layer.name}: the representation of target {targets.targets[0].target_id} is not a "
+                f"number; check the weights"
+            )
     provenance = _provenance(recipe, targets, built, device)
     made = []
     for condition in _conditions(recipe, built):
