@@ -62,10 +62,13 @@ def _part(name: str, side: Side) -> Pixels:
 
 
 def training_crops(per_photograph: int, rng_seed: int) -> tuple[Pixels, NDArray[np.int64]]:
-    """Random crops of the training sides: (n, 32, 32, 3) uint8, and the index of each one's photograph."""
+    """Random crops of the training sides, half of them mirrored: (n, 32, 32, 3) uint8, and the index of each one's
+    photograph."""
     rng = np.random.default_rng(rng_seed)
-    crops = [_random_crops(name, "train", per_photograph, rng) for name in PHOTOGRAPHS]
-    return np.concatenate(crops), np.repeat(np.arange(len(PHOTOGRAPHS)), per_photograph)
+    crops = np.concatenate([_random_crops(name, "train", per_photograph, rng) for name in PHOTOGRAPHS])
+    mirrored = rng.random(len(crops)) < 0.5
+    crops[mirrored] = crops[mirrored, :, ::-1]
+    return crops, np.repeat(np.arange(len(PHOTOGRAPHS)), per_photograph)
 
 
 def heldout_crops(per_photograph: int, rng_seed: int) -> tuple[Pixels, NDArray[np.int64]]:
@@ -95,7 +98,7 @@ def _cells(name: str) -> list[Pixels]:
 @dataclass(frozen=True)
 class Photographs:
     """`per_photograph` held-out crops of each photograph that do not overlap, drawn from the richer half of its cells
-    (a crop of plain sky tells nobody anything)."""
+    (a crop of plain sky tells nobody anything). The cells that are left are the others."""
 
     per_photograph: int = 6
     name: str = "photographs"

@@ -26,8 +26,8 @@ def perturb(module: nn.Module, images: Tensor, labels: Tensor, attack: Attack, r
 
 
 def _ball(images: Tensor, epsilon: float, rng: torch.Generator) -> Tensor:
-    direction = torch.randn(images.shape, generator=rng)
-    radius = torch.rand((len(images), 1, 1, 1), generator=rng) * epsilon
+    direction = torch.randn(images.shape, generator=rng).to(images.device)
+    radius = (torch.rand((len(images), 1, 1, 1), generator=rng) * epsilon).to(images.device)
     delta = direction / _norms(direction) * radius
     return ((images + delta).clamp(0, 1) - images).contiguous(memory_format=torch.channels_last)
 

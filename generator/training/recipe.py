@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from generator.errors import GeneratorError
 
@@ -14,18 +14,22 @@ class _Part(BaseModel):
 
 
 class Data(_Part):
-    """Random crops of the photographs' training sides."""
+    """Random crops of the photographs' training sides; many, seen a few times each, train better than few seen often."""
 
-    crops_per_photograph: Annotated[int, Field(ge=1)] = 300
+    crops_per_photograph: Annotated[int, Field(ge=1)] = 1000
+    heldout_per_photograph: Annotated[int, Field(ge=1)] = Field(
+        default=40, description="Random crops of the held-out sides, on which accuracy is measured."
+    )
     rng_seed: int = 0
 
 
 class Attack(_Part):
-    """Projected gradient descent in an l2 ball around each picture, pixels in [0, 1] (Madry et al. 2018)."""
+    """Projected gradient descent in an l2 ball around each picture, pixels in [0, 1] (Madry et al. 2018), from a random
+    start; one step is nearly as good as many (Wong et al. 2020) and costs as little as plain training again."""
 
     epsilon: Annotated[float, Field(gt=0)]
-    steps: Annotated[int, Field(ge=1)] = 2
-    step_size: Annotated[float, Field(gt=0)] = 1.5
+    steps: Annotated[int, Field(ge=1)] = 1
+    step_size: Annotated[float, Field(gt=0)]
 
 
 class TrainedNetwork(_Part):
@@ -50,6 +54,14 @@ class TrainRecipe(_Part):
     )
     data: Data = Data()
     networks: Annotated[tuple[TrainedNetwork, ...], Field(min_length=1)]
+
+    @field_validator("networks")
+    @classmethod
+    def _names_differ(cls, networks: tuple[TrainedNetwork, ...]) -> tuple[TrainedNetwork, ...]:
+        names = [network.name for network in networks]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two have the same name among {', '.join(names)}")
+        return networks
 
 
 def read_train_recipe(path: Path) -> TrainRecipe:

@@ -6,25 +6,22 @@ import os
 import secrets
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
-from tqdm import tqdm
 
 from generator.errors import GeneratorError
 from generator.models.small_resnet import SmallResNet, preprocessed
 from generator.models.weights import file_sha256
 from generator.targets.photographs import PHOTOGRAPHS, heldout_crops, training_crops
 from generator.training.attack import perturb
+from generator.training.fit import fast, fit
 from generator.training.recipe import Attack, TrainedNetwork, TrainRecipe
 
-_FORMAT = 1  # changes whenever the code below would give other weights for the same recipe
-_TEST_CROPS = 40  # a photograph
+_FORMAT = 2  # changes whenever the code below would give other weights for the same recipe
 _TEST_ATTACK_STEPS = 10
 
 
@@ -75,7 +72,12 @@ def _train_one(recipe: TrainRecipe, network: TrainedNetwork, out: Path, device: 
     torch.manual_seed(recipe.rng_seed)  # the same initial weights for every network of the recipe
     net = SmallResNet(len(PHOTOGRAPHS)).to(device).to(memory_format=torch.channels_last)
     module = preprocessed(net).to(device)
-    _fit(recipe, network, module)
+    fit(
+        module,
+        *_tensors(training_crops(recipe.data.crops_per_photograph, recipe.data.rng_seed), device),
+        recipe,
+        network,
+    )
     module.eval()
     accuracy, robust = _measure(recipe, module)
     weights = {name: tensor.cpu() for name, tensor in net.state_dict().items()}
@@ -95,62 +97,10 @@ def _train_one(recipe: TrainRecipe, network: TrainedNetwork, out: Path, device: 
     return trained
 
 
-def _fit(recipe: TrainRecipe, network: TrainedNetwork, module: nn.Module) -> None:
-    """SGD with one cycle of the learning rate. The order of the crops depends on the recipe's seed alone."""
-    device = next(module.parameters()).device
-    images, labels = _tensors(training_crops(recipe.data.crops_per_photograph, recipe.data.rng_seed), device)
-    rng = torch.Generator().manual_seed(recipe.rng_seed)
-    attack_rng = torch.Generator().manual_seed(recipe.rng_seed + 1)
-    optimizer = torch.optim.SGD(
-        module.parameters(), recipe.learning_rate, recipe.momentum, weight_decay=recipe.weight_decay, nesterov=True
-    )
-    n_batches = len(images) // recipe.batch_size
-    if n_batches == 0:
-        raise GeneratorError(f"batch_size {recipe.batch_size} is more than the {len(images)} training crops")
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, recipe.learning_rate, total_steps=network.epochs * n_batches, pct_start=0.25
-    )
-    module.train()
-    with tqdm(total=network.epochs * n_batches, desc=f"train {network.name}", unit="batch") as bar:
-        for _ in range(network.epochs):
-            order = torch.randperm(len(images), generator=rng).to(device)
-            for i in range(n_batches):
-                chosen = order[i * recipe.batch_size : (i + 1) * recipe.batch_size]
-                loss = _step(module, optimizer, images[chosen], labels[chosen], network.attack, attack_rng)
-                schedule.step()
-                bar.update()
-                bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
-
-
-def _step(
-    module: nn.Module,
-    optimizer: torch.optim.Optimizer,
-    images: Tensor,
-    labels: Tensor,
-    attack: Attack | None,
-    attack_rng: torch.Generator,
-) -> float:
-    with fast(images.device):
-        if attack is not None:
-            images = perturb(module, images, labels, attack, attack_rng)
-        loss = functional.cross_entropy(module(images).float(), labels)
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    return loss.item()
-
-
-def fast(device: torch.device) -> AbstractContextManager[object]:
-    """bfloat16 where the processor computes in it; else nothing."""
-    if device.type == "cpu" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return nullcontext()
-    return torch.autocast(device.type, dtype=torch.bfloat16)
-
-
 def _measure(recipe: TrainRecipe, module: nn.Module) -> tuple[float, float]:
     """Accuracy on held-out crops, plain and under a stronger attack than any used in training."""
     device = next(module.parameters()).device
-    images, labels = _tensors(heldout_crops(_TEST_CROPS, recipe.data.rng_seed + 1), device)
+    images, labels = _tensors(heldout_crops(recipe.data.heldout_per_photograph, recipe.data.rng_seed + 1), device)
     epsilon = recipe.robust_epsilon
     attack = Attack(epsilon=epsilon, steps=_TEST_ATTACK_STEPS, step_size=2.5 * epsilon / _TEST_ATTACK_STEPS)
     with fast(device):
