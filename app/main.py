@@ -52,6 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPI(title="Alike", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(BodyLimit, limit=settings.max_body_kib * 1024)
     app.add_middleware(SameOrigin)
+    app.add_middleware(errors.LastResort)
     app.add_middleware(SecurityHeaders)
     errors.install(app)
     app.mount(f"/static/{static_version()}", ImmutableFiles(directory=folder("static")), "static")

@@ -59,8 +59,9 @@ def check_password(db: Session, *, email: str, password: str) -> int:
     return researcher.id
 
 
-def log_in(db: Session, *, researcher_id: int, hours: int, secret: str) -> str:
-    """Open a login; returns the cookie's value."""
+def log_in(db: Session, *, researcher_id: int, hours: int, secret: str, replaces: str = "") -> str:
+    """Open a login; returns the cookie's value. The login of the cookie that it replaces ends."""
+    log_out(db, cookie=replaces, secret=secret)
     token = secrets.token_urlsafe(32)
     db.add(
         t.Login(

@@ -2,12 +2,23 @@
 
 import time
 from collections.abc import Callable
+from math import ceil
 from threading import Lock
 
 from cachetools import TTLCache
 
+from app.errors import Forbidden
+
 FREE_ATTEMPTS = 5
 FORGET_SECONDS = 3600
+
+
+class Throttled(Forbidden):
+    """Too many attempts; the next one may be made in `seconds`."""
+
+    def __init__(self, seconds: int) -> None:
+        super().__init__(f"Too many attempts; try again in {seconds} seconds.")
+        self.seconds = seconds
 
 
 class Throttle:
@@ -26,6 +37,12 @@ class Throttle:
             return 0.0
         pause = float(2 ** min(failures - FREE_ATTEMPTS, 10))
         return max(0.0, last + pause - self._clock())
+
+    def admit(self, key: str) -> None:
+        """Raises Throttled while the pause lasts."""
+        pause = self.wait(key)
+        if pause > 0:
+            raise Throttled(ceil(pause))
 
     def failed(self, key: str) -> None:
         with self._lock:

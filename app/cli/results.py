@@ -15,7 +15,7 @@ from app.results import service
 from app.results.service import Score
 
 Mode = Annotated[str, typer.Option("--mode", help="live, pilot or simulated.")]
-Version = Annotated[int | None, typer.Option("--version", help="A published version; default: the latest.")]
+Version = Annotated[int | None, typer.Option("--version", min=1, max=2**31 - 1, help="A published version; default: the latest.")]
 
 
 def score(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated
 
+from anyio import CapacityLimiter
 from cachetools import LRUCache
 from fastapi import Depends, Request
 from sqlalchemy.orm import Session as DbSession
@@ -17,6 +18,7 @@ from app.sessions.recorder import Recorder
 from app.store import Store
 
 PLANS_KEPT = 2000
+HASHING_THREADS = 2  # each takes 64 MiB and a core for a moment, and anybody may ask for it
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Services:
     recorder: Recorder
     plans: LRUCache[str, Plan] = field(default_factory=lambda: LRUCache(PLANS_KEPT))
     images: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(64 * 2**20, getsizeof=len))
+    hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHING_THREADS))
 
 
 async def services(request: Request) -> Services:

@@ -22,6 +22,7 @@ async def serve(services: Services, digest: str) -> Response:
         data = services.images.get(digest)
     if data is None:
         data = await to_thread.run_sync(services.store.image, digest)
-        with _lock:
-            services.images[digest] = data
+        if len(data) <= services.images.maxsize:
+            with _lock:
+                services.images[digest] = data
     return Response(data, media_type="image/png", headers=_HEADERS)

@@ -1,18 +1,21 @@
 """Everything that a researcher can reach."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request, Response
+from anyio import to_thread
+from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from app.accounts import service as accounts
-from app.accounts.throttle import Throttle
+from app.accounts.throttle import Throttle, Throttled
+from app.config import Settings
 from app.errors import Forbidden, NotFound
 from app.exports import EXPORTS
 from app.results import service as results
 from app.studies import queries as study_queries
 from app.web import images
-from app.web.deps import CurrentResearcher, Db, ReadDb, ServicesDep, cookie_name
+from app.web.deps import CurrentResearcher, Db, ReadDb, Services, ServicesDep, cookie_name
 from app.web.researcher import present
 from app.web.researcher.pages import LoginPage, StudiesPage
 from app.web.templates import respond
@@ -21,6 +24,7 @@ router = APIRouter()
 _throttle = Throttle()
 EXAMPLES = 8
 SHOWN_MODES = ("live", "pilot", "simulated")
+VersionNumber = Annotated[int | None, Query(ge=1, lt=2**31)]
 
 
 @router.get("/")
@@ -34,23 +38,41 @@ def login_form(request: Request) -> Response:
 
 
 @router.post("/login")
-def login(
+async def login(
     request: Request, services: ServicesDep, email: Annotated[str, Form()], password: Annotated[str, Form()]
 ) -> Response:
+    # Passwords are checked on threads of their own and before our turn to write: a flood of logins keeps nobody waiting.
     key = f"{request.client.host if request.client else ''} {email.lower()}"
-    wait = _throttle.wait(key)
-    if wait > 0:
-        return respond(request, LoginPage(problem=f"Too many attempts; try again in {wait:.0f} seconds."), 429)
+    check = partial(_check_password, services, key, email, password)
     try:
-        with services.database.reading() as db:  # the hash takes its time: outside any transaction that writes
-            researcher_id = accounts.check_password(db, email=email, password=password)
+        researcher_id = await to_thread.run_sync(check, limiter=services.hashing)
+    except Throttled as problem:
+        page = respond(request, LoginPage(problem=str(problem)), 429)
+        page.headers["Retry-After"] = str(problem.seconds)
+        return page
     except Forbidden as problem:
-        _throttle.failed(key)
         return respond(request, LoginPage(problem=str(problem)), 403)
-    _throttle.succeeded(key)
     settings = services.settings
-    with services.database.writing() as db:
-        cookie = accounts.log_in(db, researcher_id=researcher_id, hours=settings.login_hours, secret=settings.secret)
+    before = request.cookies.get(cookie_name(settings), "")
+    async with services.database.writing_async() as db:
+        log_in = partial(accounts.log_in, db, researcher_id=researcher_id, hours=settings.login_hours)
+        cookie = await to_thread.run_sync(partial(log_in, secret=settings.secret, replaces=before))
+    return _admitted(settings, cookie)
+
+
+def _check_password(services: Services, key: str, email: str, password: str) -> int:
+    _throttle.admit(key)
+    try:
+        with services.database.reading() as db:
+            researcher_id = accounts.check_password(db, email=email, password=password)
+    except Forbidden:
+        _throttle.failed(key)
+        raise
+    _throttle.succeeded(key)
+    return researcher_id
+
+
+def _admitted(settings: Settings, cookie: str) -> Response:
     response = RedirectResponse("/studies", 303)
     response.set_cookie(
         cookie_name(settings),
@@ -87,7 +109,7 @@ def show_results(
     researcher: CurrentResearcher,
     db: ReadDb,
     mode: str | None = None,
-    version: int | None = None,
+    version: VersionNumber = None,
 ) -> Response:
     found = results.results(db, slug=slug, mode=mode, number=version)
     page = present.results_page(
@@ -109,7 +131,7 @@ def export(
     researcher: CurrentResearcher,  # noqa: ARG001
     db: ReadDb,
     mode: str = "live",
-    version: int | None = None,
+    version: VersionNumber = None,
 ) -> Response:
     found = next((export for export in EXPORTS.values() if export.suffix == suffix), None)
     if found is None:
