@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     store: str | None = Field(default=None, description="Folder or fsspec URL of the stimulus store.")
     secret_key: str | None = Field(
         default=None,
+        min_length=32,
         description="Signs cookies and links, 32 characters or more; null: made once, kept on disk.",
     )
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
@@ -55,8 +56,6 @@ class Settings(BaseSettings):
     def secret(self) -> str:
         """The signing key. Two processes that start at once agree on it: the first file wins."""
         if self.secret_key is not None:
-            if len(self.secret_key) < 32:
-                raise ValueError("ALIKE_SECRET_KEY has fewer than 32 characters; make one with `openssl rand -hex 32`")
             return self.secret_key
         path = self.data_dir / "secret_key"
         path.parent.mkdir(parents=True, exist_ok=True)

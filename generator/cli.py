@@ -44,13 +44,13 @@ def run_recipe(
     ] = None,
 ) -> None:
     """Make the stimulus sets of a recipe. Stopped at any moment, the same command goes on where it was."""
-    from generator.recipe import read_recipe
-    from generator.run import choose_device, run
-
-    chosen = choose_device(device)
     with stoppable():
+        from generator.recipe import read_recipe
+        from generator.run import choose_device, run
+
+        chosen = choose_device(device)
         for made in run(read_recipe(recipe, models), Store(store), chosen):
-            say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid")
+            say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid  ({made.condition})")
 
 
 @app.command()
@@ -61,10 +61,11 @@ def check(
     checkpoint: Annotated[Path | None, typer.Option(help="The weights, where they have moved.")] = None,
 ) -> None:
     """Measure a set again from its files; exit 1 if a number does not come back."""
-    from generator.check import check as differences
-    from generator.run import choose_device
+    with stoppable():
+        from generator.check import check as differences
+        from generator.run import choose_device
 
-    found = list(differences(Store(store), stimulus_set, choose_device(device), checkpoint))
+        found = list(differences(Store(store), stimulus_set, choose_device(device), checkpoint))
     for difference in found:
         say(f"{difference.target_id}: {difference.measure} is {difference.measured:g}, stored {difference.stored:g}")
     if found:
@@ -84,7 +85,12 @@ def list_models() -> None:
 
 @app.command("layers")
 def list_layers(
-    model: Annotated[str, typer.Argument(help="An architecture, as `alike-generate models` names it.")],
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="An architecture, as `alike-generate models` names it, or RECIPE.toml:NAME of a recipe's model."
+        ),
+    ],
     family: Annotated[str | None, typer.Option(help="Its family, where two have that name.")] = None,
 ) -> None:
     """Names and output shapes of a network's layers (of one image), in the order in which they are reached."""
@@ -92,10 +98,16 @@ def list_layers(
 
     from generator.models import FAMILIES, build
     from generator.models import family as find_family
+    from generator.recipe import find_model
     from generator.representation import layer_shapes
 
-    fitting = [name for name in FAMILIES if model in find_family(name).architectures()]
-    built = build(family or (fitting[0] if fitting else next(iter(FAMILIES))), model)
+    file, colon, wanted = model.rpartition(".toml:")
+    if colon:
+        entry = find_model(Path(f"{file}.toml"), wanted)
+        built = build(entry.family, entry.architecture, n_classes=entry.n_classes)
+    else:
+        fitting = [name for name in FAMILIES if model in find_family(name).architectures()]
+        built = build(family or (fitting[0] if fitting else next(iter(FAMILIES))), model)
     for name, shape in layer_shapes(built.module, built.network, torch.rand(1, 3, built.input_size, built.input_size)):
         say(f"{name}  {' × '.join(map(str, shape))}")
 
@@ -107,11 +119,11 @@ def train(
     device: Device = "auto",
 ) -> None:
     """Train the networks of a recipe; those that were trained from the same recipe before are used again."""
-    from generator.run import choose_device
-    from generator.training.recipe import read_train_recipe
-    from generator.training.train import train as train_networks
-
     with stoppable():
+        from generator.run import choose_device
+        from generator.training.recipe import read_train_recipe
+        from generator.training.train import train as train_networks
+
         for trained in train_networks(read_train_recipe(recipe), out, choose_device(device)):
             say(
                 f"{out / trained.checkpoint}  accuracy {trained.accuracy:.1%}, "

@@ -5,11 +5,12 @@ table, the rest of the entry are that kind's own fields. Paths are relative to t
 """
 
 import tomllib
-from dataclasses import fields
+from dataclasses import MISSING, dataclass, fields
+from dataclasses import Field as Setting
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 from generator.errors import GeneratorError
 from generator.inversion import Loss, Optimizer
@@ -22,6 +23,16 @@ Member = TypeVar("Member")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
 
 
+@dataclass(frozen=True)
+class Chosen(Generic[Member]):
+    """A member of a table with its settings. `settings` holds every field, those at their default too, so that a later
+    default cannot change what an old recipe meant; `label` names only those that differ, for people."""
+
+    value: Member
+    settings: dict[str, Any]
+    label: str
+
+
 class ModelEntry(BaseModel):
     """One network under study, and the layers at which images are matched."""
 
@@ -31,19 +42,27 @@ class ModelEntry(BaseModel):
     architecture: str
     weights: str | None = None
     checkpoint: Path | None = None
-    n_classes: int | None = None
+    n_classes: Annotated[int, Field(ge=1)] | None = None
     training: str = "unknown"
     training_run: str = "1"
     layers: Annotated[tuple[str, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _one_source_of_weights(self) -> "ModelEntry":
+        if self.weights is not None and self.checkpoint is not None:
+            raise ValueError(f"model {self.name} names both weights and a checkpoint; give one of them")
+        return self
 
 
 class Recipe(BaseModel):
     """The generator's full input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
     name: Name
     rng_seed: int = 0
-    tau: Annotated[float, Field(gt=0)] = Field(description="Largest representation error of a valid item.")
+    tau: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
+        description="Largest representation error of a valid item."
+    )
     batch_size: Annotated[int, Field(ge=1)] = 32
     one_start_for_all: bool = Field(default=False, description="The paper's preset: one x_0 for all targets.")
     targets: dict[str, Any]
@@ -52,15 +71,22 @@ class Recipe(BaseModel):
     starts: Annotated[tuple[Literal[*STARTS], ...], Field(min_length=1)] = ("grey-noise",)  # type: ignore[valid-type]
     optimizers: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
 
-    def target_set(self) -> TargetSet:
-        return _member("targets", TARGET_SETS, self.targets)
+    @field_validator("models")
+    @classmethod
+    def _names_differ(cls, models: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
+        names = [model.name for model in models]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two have the same name among {', '.join(names)}")
+        return models
 
-    def chosen_losses(self) -> dict[str, Loss]:
-        """By the label under which results are grouped: kind and the fields that are not at their default."""
-        return {_label(entry): _member("losses", LOSSES, entry) for entry in self.losses}
+    def chosen_targets(self) -> Chosen[TargetSet]:
+        return _choose("targets", TARGET_SETS, self.targets)
 
-    def chosen_optimizers(self) -> dict[str, Optimizer]:
-        return {_label(entry): _member("optimizers", OPTIMIZERS, entry) for entry in self.optimizers}
+    def chosen_losses(self) -> list[Chosen[Loss]]:
+        return [_choose("losses", LOSSES, entry) for entry in self.losses]
+
+    def chosen_optimizers(self) -> list[Chosen[Optimizer]]:
+        return [_choose("optimizers", OPTIMIZERS, entry) for entry in self.optimizers]
 
 
 def read_recipe(path: Path, checkpoints: Path | None = None) -> Recipe:
@@ -75,14 +101,24 @@ def read_recipe(path: Path, checkpoints: Path | None = None) -> Recipe:
         recipe = Recipe.model_validate(_beside(data, path.parent, checkpoints or path.parent))
     except ValidationError as problem:
         raise GeneratorError(f"recipe {path}: {_first(problem, Recipe)}") from None
-    names = [model.name for model in recipe.models]
-    if len(set(names)) < len(names):
-        raise GeneratorError(f"recipe {path}: models: two have the same name among {', '.join(names)}")
     try:
-        recipe.target_set(), recipe.chosen_losses(), recipe.chosen_optimizers()
+        recipe.chosen_targets(), recipe.chosen_losses()
+        for optimizer in recipe.chosen_optimizers():
+            if optimizer.value.stop_at is not None and optimizer.value.stop_at > recipe.tau:
+                raise GeneratorError(
+                    f"optimizers: {optimizer.label}: stop_at is above tau {recipe.tau:g}, so no item would be valid"
+                )
     except GeneratorError as problem:
         raise GeneratorError(f"recipe {path}: {problem}") from None
     return recipe
+
+
+def find_model(path: Path, name: str) -> ModelEntry:
+    """The model of that name in a recipe. Raises GeneratorError with the names there are."""
+    entries = {entry.name: entry for entry in read_recipe(path).models}
+    if name not in entries:
+        raise GeneratorError(f"recipe {path} has no model {name!r}; known are {', '.join(entries)}")
+    return entries[name]
 
 
 def _beside(data: dict[str, Any], folder: Path, checkpoints: Path) -> dict[str, Any]:
@@ -102,26 +138,33 @@ def _beside(data: dict[str, Any], folder: Path, checkpoints: Path) -> dict[str, 
     return data
 
 
-def _member(where: str, table: dict[str, type[Member]], entry: dict[str, Any]) -> Member:
+def _choose(where: str, table: dict[str, type[Member]], entry: dict[str, Any]) -> Chosen[Member]:
     """The frozen value that an entry describes."""
     kind = entry.get("kind")
-    if kind not in table:
+    if not isinstance(kind, str) or kind not in table:
         raise GeneratorError(f"{where}: kind {kind!r} is unknown; known are {', '.join(table)}")
     member = table[kind]
     settings = {key: value for key, value in entry.items() if key != "kind"}
-    known = [field.name for field in fields(member)]  # type: ignore[arg-type]
+    known = fields(member)  # type: ignore[arg-type]
+    names = [field.name for field in known]
     for key in settings:
-        if key not in known:
-            raise GeneratorError(f"{where}: {kind} has no setting {key!r}; known are {', '.join(known) or 'none'}")
+        if key not in names:
+            raise GeneratorError(f"{where}: {kind} has no setting {key!r}; known are {', '.join(names) or 'none'}")
+    adapter = TypeAdapter(member)
     try:
-        return TypeAdapter(member).validate_python(settings)
+        value = adapter.validate_python(settings)
     except ValidationError as problem:
         raise GeneratorError(f"{where}: {kind}: {_first(problem, None)}") from None
+    return Chosen(value, {"kind": kind, **adapter.dump_python(value, mode="json")}, _label(kind, known, value))
 
 
-def _label(entry: dict[str, Any]) -> str:
-    settings = ", ".join(f"{key}={value}" for key, value in sorted(entry.items()) if key != "kind")
-    return f"{entry['kind']}({settings})" if settings else str(entry["kind"])
+def _label(kind: str, known: "tuple[Setting[Any], ...]", value: object) -> str:
+    differing = [
+        f"{field.name}={getattr(value, field.name)}"
+        for field in known
+        if field.default is MISSING or getattr(value, field.name) != field.default
+    ]
+    return f"{kind}({', '.join(differing)})" if differing else kind
 
 
 def _first(problem: ValidationError, model: type[BaseModel] | None) -> str:
@@ -131,4 +174,4 @@ def _first(problem: ValidationError, model: type[BaseModel] | None) -> str:
     if first["type"] == "extra_forbidden" and model is not None:
         entry = ModelEntry if first["loc"][0] == "models" else model
         hint = f"; known are {', '.join(entry.model_fields)}"
-    return f"{where}: {first['msg']}{hint}"
+    return f"{where}: {first['msg'].removeprefix('Value error, ')}{hint}"

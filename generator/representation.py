@@ -19,7 +19,8 @@ class Layer:
     """The representation at a named module: called with images, it gives (batch, units).
 
     `module` is the network with its preprocessing; names are those of `network.named_modules()`, inside blocks too. A
-    module that is called several times in one pass is read at its first call.
+    module that is called several times in one pass is read at its first call. Calling it raises GeneratorError if the
+    layer gives no tensor (`layer_shapes` lists those that do).
     """
 
     def __init__(self, module: nn.Module, network: nn.Module, name: str) -> None:
@@ -31,7 +32,10 @@ class Layer:
         with _stopping_at(self._layer) as kept, _suppress_reached():
             self._module(images)
         if not kept:
-            raise GeneratorError(f"layer {self.name!r} takes no part in the network's forward pass; choose another")
+            raise GeneratorError(
+                f"layer {self.name!r} gives no single tensor in the network's forward pass; "
+                f"`alike-generate layers` lists those that do"
+            )
         return kept[0].flatten(1)
 
 

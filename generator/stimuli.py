@@ -5,6 +5,7 @@ on the decoded file, never on the optimizer's floats.
 """
 
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from app.store import (
     canonical,
     sha256,
 )
+from generator.errors import GeneratorError
 from generator.inversion import Representation, relative_error
 from generator.metrics import pixel_l2, ssim
 from generator.targets import Target
@@ -92,9 +94,14 @@ class Null:
         rng: np.random.Generator,
         device: torch.device,
         n_pairs: int = 1000,
-        batch_size: int = 64,
+        batch_size: int = 32,
     ) -> "Null":
-        """From `n_pairs` random pairs of pictures of the pool from different clusters."""
+        """From random ordered pairs of pictures of the pool from different clusters: `n_pairs`, no pair twice, or all
+        there are. A pair whose second picture is represented by zeros has no relative error and is left out.
+
+        The pool should be pictures outside the set (validity of the percentile); where a target set has none, it is the
+        targets themselves. Raises GeneratorError where no pair is left.
+        """
         pairs = _pairs(pool, n_pairs, rng)
         relative, centred = [], []
         for first in range(0, len(pairs), batch_size):
@@ -102,20 +109,29 @@ class Null:
             a, b = (represent_pixels(represent, [pool[pair[side]].pixels for pair in chunk], device) for side in (0, 1))
             relative.append(relative_error(a, b))
             centred.append(relative_error(a - mean, b - mean))
+        if not pairs or not torch.isfinite(torch.cat(relative)).any():
+            raise GeneratorError(
+                "a null distribution needs pictures of two clusters at least that the network does not represent by zeros; "
+                f"there are {len(pool)} pictures of {len({picture.cluster for picture in pool})}"
+            )
         return cls(_distribution(torch.cat(relative)), _distribution(torch.cat(centred)))
 
 
 def _pairs(pool: Sequence[Target], n: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    clusters = np.unique([target.cluster for target in pool], return_inverse=True)[1]
-    draws = rng.integers(len(pool), size=(max(10_000, 8 * n), 2))
-    different = draws[clusters[draws[:, 0]] != clusters[draws[:, 1]]]
-    return [(int(a), int(b)) for a, b in different[:n]]
+    """Pair (a, b) has the number a · size + b; where there are too many to list, many are drawn."""
+    clusters = np.unique([picture.cluster for picture in pool], return_inverse=True)[1]
+    size = len(pool)
+    numbers = np.arange(size**2) if size <= 1000 else np.unique(rng.integers(size**2, size=max(100_000, 8 * n)))
+    first, second = np.divmod(numbers, size)
+    different = numbers[clusters[first] != clusters[second]]
+    return [divmod(int(number), size) for number in rng.permutation(different)[:n]]
 
 
 def _distribution(errors: Tensor) -> Distribution:
-    values = np.percentile(errors.cpu().double().numpy(), QUANTILES)
+    finite = errors[torch.isfinite(errors)]
+    values = np.percentile(finite.cpu().double().numpy(), QUANTILES)
     quantiles = {str(q): rounded(float(v)) for q, v in zip(QUANTILES, values, strict=True)}
-    return Distribution(n=len(errors), quantiles=quantiles)
+    return Distribution(n=len(finite), quantiles=quantiles)
 
 
 def represent_pixels(represent: Representation, pixels: Sequence[Pixels], device: torch.device) -> Tensor:
@@ -123,16 +139,19 @@ def represent_pixels(represent: Representation, pixels: Sequence[Pixels], device
         return represent(to_tensor(pixels, device))
 
 
-def mean_representation(
-    represent: Representation, pixels: Sequence[Pixels], device: torch.device, batch_size: int = 64
-) -> Tensor:
-    """Mean over pictures, (1, units)."""
+def norms_and_mean(
+    represent: Representation, pixels: Sequence[Pixels], device: torch.device, batch_size: int = 32
+) -> tuple[list[float], Tensor]:
+    """‖g‖₂ of each picture, and the mean of g over pictures, (1, units)."""
+    norms: list[float] = []
     total: Tensor | None = None
     for first in range(0, len(pixels), batch_size):
-        part = represent_pixels(represent, pixels[first : first + batch_size], device).double().sum(0, keepdim=True)
+        found = represent_pixels(represent, pixels[first : first + batch_size], device)
+        norms += found.norm(dim=1).tolist()
+        part = found.sum(0, keepdim=True, dtype=torch.float64)
         total = part if total is None else total + part
     assert total is not None
-    return (total / len(pixels)).float()
+    return norms, (total / len(pixels)).float()
 
 
 @dataclass(frozen=True)
@@ -152,15 +171,22 @@ def measure(
     `representation_error` ‖g(x_r) − g(x_t)‖/‖g(x_t)‖ · `representation_error_centred`, over ‖g(x_t) − mean‖ ·
     `null_percentile` of the first, by interpolation in the null's quantiles · `pixel_l2` (root mean square, [0, 1]) and
     `ssim` of x_r and x_t; `…_start` of x_0 and x_t; `…_to_start` of x_r and x_0 · `distance_ratio` ‖x_r − x_t‖/‖x_0 − x_t‖.
+    Raises GeneratorError for a measure that is no number.
     """
     found = represent_pixels(represent, [t.reconstruction for t in triples], device)
     wanted = represent_pixels(represent, [t.target for t in triples], device)
     relative = relative_error(found, wanted).tolist()
     centred = relative_error(found - mean, wanted - mean).tolist()
     return [
-        {name: rounded(value) for name, value in _pixel_measures(triple, null, error, centred_error).items()}
+        {name: _number(name, value) for name, value in _pixel_measures(triple, null, error, centred_error).items()}
         for triple, error, centred_error in zip(triples, relative, centred, strict=True)
     ]
+
+
+def _number(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise GeneratorError(f"{name} is {value}: its target is represented by zeros, or as the mean of all targets")
+    return rounded(value)
 
 
 def _pixel_measures(triple: Triple, null: Null, error: float, centred_error: float) -> dict[str, float]:
@@ -200,8 +226,8 @@ def kept_items(store: Store, recipe: str, unit: str) -> tuple[Item, ...] | None:
     items = tuple(Item.model_validate(item) for item in value)
     try:
         for item in items:
-            store.image(item.reconstruction.sha256)
-            store.image(item.start.sha256)
+            for image in (item.target, item.start, item.reconstruction):
+                store.image(image.sha256)
     except StoreError:
         return None
     return items

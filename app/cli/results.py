@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,9 @@ from app.results import service
 from app.results.service import Score
 
 Mode = Annotated[str, typer.Option("--mode", help="live, pilot or simulated.")]
-Version = Annotated[int | None, typer.Option("--version", min=1, max=2**31 - 1, help="A published version; default: the latest.")]
+Version = Annotated[
+    int | None, typer.Option("--version", min=1, max=2**31 - 1, help="A published version; default: the latest.")
+]
 
 
 def score(
@@ -62,5 +65,6 @@ def export(
         except OSError as problem:
             raise Invalid(f"{out} cannot be written: {problem.strerror}") from None
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
     say(f"{out} is written")

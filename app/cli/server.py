@@ -3,11 +3,13 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
-from app.cli.context import settings
-from app.config import Settings
+from app.cli.context import open_database, settings
+from app.db.engine import Database
+from app.db.migrate import check_current
 from app.errors import Conflict
 from app.main import create_app
 
@@ -18,7 +20,8 @@ KEEP_ALIVE = 120
 def serve() -> None:
     """Serve participants and researchers on ALIKE_HOST:ALIKE_PORT."""
     chosen = settings()
-    with _alone(chosen):
+    with open_database() as database, _alone(database):
+        check_current(database.engine)
         uvicorn.run(
             create_app(chosen),
             host=chosen.host,
@@ -31,17 +34,17 @@ def serve() -> None:
 
 
 @contextmanager
-def _alone(settings: Settings) -> Iterator[None]:
+def _alone(database: Database) -> Iterator[None]:
     """On SQLite one process serves: its recorder is the only writer that may not be kept waiting."""
-    if not settings.database.startswith("sqlite"):
+    file = database.url.database
+    if not database.is_sqlite or file is None:
         yield
         return
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
-    with (settings.data_dir / "serve.lock").open("w") as file:
+    with Path(f"{file}.serving").open("w") as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise Conflict(
-                f"another server runs on {settings.data_dir}; SQLite takes one. Use PostgreSQL (ALIKE_DATABASE_URL) for more"
+                f"another server runs on {file}; SQLite takes one. Use PostgreSQL (ALIKE_DATABASE_URL) for more"
             ) from None
         yield

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from app.cli.context import say, settings
+from app.errors import Invalid
 from app.store import Store
 
 app = typer.Typer(help="The stimulus store.", no_args_is_help=True)
@@ -18,12 +19,16 @@ def group() -> None:
 @app.command()
 def verify(url: Annotated[str | None, typer.Option("--store", help="Folder or fsspec URL.")] = None) -> None:
     """Hash everything again; exit 1 with what is missing or changed."""
-    problems = list(Store(url or settings().store_url).verify())
+    store = Store(url or settings().store_url)
+    problems = list(store.verify())
     for problem in problems:
         say(f"{problem.name}: {problem.what}")
     if problems:
         raise typer.Exit(1)
-    say("everything is as its name says")
+    sets = len(store.set_ids())
+    if not sets:
+        raise Invalid(f"there is no stimulus set in store {store.url}")
+    say(f"{sets} stimulus sets and all images are as their names say")
 
 
 @app.command("list")

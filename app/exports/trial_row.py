@@ -34,7 +34,7 @@ class TrialRow:
     right_id: str = _column("SHA-256 of the right option.")
     target_side: str = _column("left or right.")
     response: int = _column("0 left, 1 right.")
-    response_label: str = _column("Role of the chosen option: target, start, foil …")
+    response_label: str = _column("Role of the chosen option: target, start or foil.")
     chose_target: bool = _column("1 if the target was chosen.")
     correct: bool | None = _column("1 or 0 where there is a truth (practice, catch); empty on main trials.")
     rt: float = _column("From stimulus onset to the response event.", "ms")

@@ -105,20 +105,20 @@ def runs(db: DbSession, version_id: int, mode: str) -> Sequence[RunRow]:
     return [RunRow(*row) for row in rows]
 
 
-def sources(db: DbSession, version_id: int, mode: str) -> Sequence[str]:
-    """Where the participants of a version came from."""
+def sources(db: DbSession, version_id: int, mode: str) -> Sequence[str | None]:
+    """Where the participants who answered came from; None for those whom no recruiter named."""
     rows = (
         select(t.RecruiterId.source)
-        .join(t.Session, t.Session.participant_id == t.RecruiterId.participant_id)
-        .where(t.Session.version_id == version_id, t.Session.mode == mode)
+        .select_from(t.Session)
+        .outerjoin(t.RecruiterId, t.RecruiterId.participant_id == t.Session.participant_id)
+        .where(t.Session.version_id == version_id, t.Session.mode == mode, t.Session.position > 0)
         .distinct()
-        .order_by(t.RecruiterId.source)
     )
     return db.scalars(rows).all()
 
 
 def answers_by_mode(db: DbSession, version_id: int) -> dict[str, int]:
-    """mode → number of answers to main trials; modes without any are not in it."""
+    """mode → number of answers after practice; modes without any are not in it."""
     rows = (
         select(t.Session.mode, func.count(t.Response.id))
         .join(t.Response, t.Response.session_id == t.Session.id)
@@ -139,12 +139,18 @@ def completed_by_study(db: DbSession, mode: str) -> dict[int, int]:
     return dict(db.execute(rows).all())
 
 
-def example_specs(db: DbSession, condition_id: int, limit: int) -> Sequence[t.TrialSpec]:
-    """A few trials of a condition, evenly spread over its targets."""
-    order = select(t.TrialSpec.id).where(t.TrialSpec.condition_id == condition_id).order_by(t.TrialSpec.target_id)
-    ids = db.scalars(order).all()
-    chosen = ids[:: max(1, len(ids) // limit)][:limit]
-    return db.scalars(select(t.TrialSpec).where(t.TrialSpec.id.in_(chosen)).order_by(t.TrialSpec.target_id)).all()
+def main_targets(db: DbSession, version_id: int) -> Sequence[str]:
+    """Names of the targets that are asked about, in order."""
+    targets = select(t.TrialSpec.target_id).where(t.TrialSpec.version_id == version_id, t.TrialSpec.role == "main")
+    return db.scalars(targets.distinct().order_by(t.TrialSpec.target_id)).all()
+
+
+def main_specs(db: DbSession, version_id: int, targets: Sequence[str]) -> Sequence[t.TrialSpec]:
+    """The trials about these targets, target by target, the first replicate of each condition first."""
+    rows = select(t.TrialSpec).where(
+        t.TrialSpec.version_id == version_id, t.TrialSpec.role == "main", t.TrialSpec.target_id.in_(targets)
+    )
+    return db.scalars(rows.order_by(t.TrialSpec.target_id, t.TrialSpec.replicate, t.TrialSpec.id)).all()
 
 
 def belongs_to_study(db: DbSession, slug: str, original_sha256: str) -> bool:

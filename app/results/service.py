@@ -23,6 +23,7 @@ from app.trials import TRIAL_TYPES
 
 INVARIANCE = ("pixel_l2", "ssim", "distance_ratio")
 NO_ANSWERS = "no answers yet"
+OPEN_LINK = "an open link"
 
 
 @dataclass(frozen=True)
@@ -188,11 +189,11 @@ def _summary(db: DbSession, version_id: int, mode: str, found: list[Score]) -> S
 def _conditional_on(db: DbSession, version: t.StudyVersion, mode: str, found: list[Score]) -> list[tuple[str, str]]:
     """What the score is a score *of*: it does not speak for other wordings, displays or people (validity.md §18)."""
     protocol = Protocol.model_validate(version.protocol)
-    people = ", ".join(queries.sources(db, version.id, mode)) or "an open link"
+    people = sorted({source or OPEN_LINK for source in queries.sources(db, version.id, mode)}) or ["nobody yet"]
     return [
         ("Question", protocol.question),
         ("Display", f"{protocol.display.size} px, kernel {protocol.display.kernel}"),
-        ("Participants from", "the simulation" if mode == "simulated" else people),
+        ("Participants from", "the simulation" if mode == "simulated" else ", ".join(people)),
         ("Wrong option", ", ".join(sorted({f"the start ({score.start})" for score in found}))),
         ("Optimizer", ", ".join(sorted({score.optimizer for score in found}))),
         ("Checkpoints", "one per model; a score speaks of this checkpoint, not of its training or architecture"),
@@ -308,9 +309,14 @@ def check_picture(db: DbSession, *, slug: str, digest: str) -> None:
 
 
 def examples(db: DbSession, *, version_id: int, limit: int) -> list[tuple[str, list[dict[str, Any]]]]:
-    """(model, specs of a few trials) for each condition; the same targets for each."""
+    """(model, specs of a few trials) for each condition: the same targets for each, evenly spread over all."""
+    targets = queries.main_targets(db, version_id)
+    chosen = targets[:: max(1, len(targets) // limit)][:limit]
+    specs: dict[tuple[int | None, str], dict[str, Any]] = {}
+    for spec in queries.main_specs(db, version_id, chosen):
+        specs.setdefault((spec.condition_id, spec.target_id), spec.spec)
     return [
-        (condition.source["model"], [spec.spec for spec in queries.example_specs(db, condition.id, limit)])
+        (condition.source["model"], [specs[condition.id, target] for target in chosen])
         for condition in study_queries.conditions(db, version_id)
     ]
 

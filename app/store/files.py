@@ -27,7 +27,7 @@ class Files:
         """Raises NotInStore where there is no such file."""
         try:
             data: bytes = self._fs.cat_file(self._path(name))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise NotInStore(f"{name} is not in store {self.url}") from None
         except OSError as problem:
             raise StoreError(f"{name} in store {self.url} cannot be read: {problem}") from None

@@ -1,7 +1,9 @@
 """The regularizer-free loss of Nanda et al. (AAAI 2023)."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 from generator.inversion import State
@@ -14,7 +16,7 @@ class RelativeL2:
     Its gradient at an exact match is taken as 0. `eps` guards the division for targets represented by zeros.
     """
 
-    eps: float = 1e-12
+    eps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-12
 
     def __call__(self, state: State) -> Tensor:
         difference = (state.representation - state.target_representation).flatten(1)

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 
 Pixels = NDArray[np.uint8]
+SMALLEST_SIDE = 11
+"""Pixels: the width of SSIM's window."""
 
 
 def pixel_l2(a: Pixels, b: Pixels) -> float:

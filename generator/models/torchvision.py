@@ -29,16 +29,23 @@ class TorchvisionFamily:
         published = _weights(architecture, weights)
         size, mean, std = _preprocessing(architecture, published)
         options: dict[str, Any] = {} if n_classes is None else {"num_classes": n_classes}
+        if published is not None and n_classes not in {None, len(published.meta["categories"])}:
+            raise GeneratorError(
+                f"weights {weights} of {architecture} have {len(published.meta['categories'])} classes, not {n_classes}; "
+                f"leave n_classes out"
+            )
         if architecture in {"inception_v3", "googlenet"} and published is None:
             options["init_weights"] = True
         try:
             network = models.get_model(architecture, weights=published, **options)
-        except OSError as problem:  # the download
+        except (OSError, RuntimeError) as problem:  # the download, or its hash
             raise GeneratorError(
                 f"weights {weights} of {architecture} cannot be downloaded ({problem}); give a checkpoint file instead"
             ) from None
         if checkpoint is not None:
             load_checkpoint(network, checkpoint)
+        if isinstance(network, models.VisionTransformer):
+            size = network.image_size  # it takes no other; its default weights may belong to a larger one
         digest = file_sha256(checkpoint) if checkpoint else state_sha256(network) if published else None
         return BuiltModel(freeze(Preprocessed(network, size, mean, std)), network, size, digest)
 

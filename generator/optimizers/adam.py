@@ -1,8 +1,10 @@
 """Adam (Kingma & Ba 2015), per pixel: far fewer iterations than the paper's step."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 
@@ -18,12 +20,12 @@ class Moments:
 class Adam:
     """Written out rather than taken from torch.optim, because images leave the batch when they are finished."""
 
-    lr: float
-    steps: int = 1000
-    stop_at: float | None = None
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    steps: Annotated[int, Field(ge=1)] = 1000
+    stop_at: Annotated[float, Field(gt=0)] | None = None
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    eps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8
 
     def begin(self, images: Tensor) -> Moments:
         return Moments(torch.zeros_like(images), torch.zeros_like(images))

@@ -1,7 +1,9 @@
 """The step of Nanda et al.'s code."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor
 
 
@@ -12,9 +14,9 @@ class Paper:
     The paper's preset is 5000 steps of size 1 with the best iterate kept (`stop_at` None).
     """
 
-    steps: int = 5000
-    step_size: float = 1.0
-    stop_at: float | None = None
+    steps: Annotated[int, Field(ge=1)] = 5000
+    step_size: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1.0
+    stop_at: Annotated[float, Field(gt=0)] | None = None
 
     def begin(self, images: Tensor) -> None:
         """It remembers nothing."""

@@ -2,24 +2,27 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
+from pydantic import Field
 
 from generator.errors import GeneratorError
 from generator.targets.base import Pixels, Target, Targets
 
+MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
 class Folder:
     """All pictures must be of one size, which is the size of the IRIs. `limit` takes that many, drawn by `rng_seed`;
-    the rest serve the null distribution. Each file is an image cluster of its own."""
+    the rest serve the null distribution. Each file is an image cluster of its own. Grey pictures become RGB; those with
+    more than 8 bits a value or with transparency are refused, because what people would see is not in the file."""
 
     path: Path
-    limit: int | None = None
+    limit: Annotated[int, Field(ge=2)] | None = None
     split: Literal["train", "heldout", "unknown"] = "unknown"
     licence: str | None = None
     redistributable: bool | None = None
@@ -65,10 +68,16 @@ class Folder:
 
 def _read(file: Path) -> Pixels:
     try:
-        with Image.open(file) as picture:
-            return np.asarray(picture.convert("RGB"))
+        with Image.open(file) as opened:
+            picture = ImageOps.exif_transpose(opened)
+            picture.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
         raise GeneratorError(f"targets: {file} is no readable picture ({problem})") from None
+    if picture.mode not in MODES:
+        raise GeneratorError(f"targets: {file} has pixels of kind {picture.mode}; expected 8 bits a value")
+    if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
+        raise GeneratorError(f"targets: {file} is transparent in places; lay it on a background first")
+    return np.asarray(picture.convert("RGB"))
 
 
 def _size(pixels: Pixels) -> str:

@@ -4,11 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from app.store import Store
 from generator.cli import main
+from tests.factories import create_stimulus_set
 from tests.generator.nets import save_checkpoint, save_recipe
 
 
@@ -68,6 +71,36 @@ def forget(folder: Path) -> None:
     torch.save(weights, folder / "net.pt")
 
 
+def draw_deep(folder: Path) -> None:
+    file = next((folder / "targets").rglob("*.png"))
+    Image.fromarray(np.zeros((32, 32), np.uint16)).save(file)
+
+
+def draw_transparent(folder: Path) -> None:
+    file = next((folder / "targets").rglob("*.png"))
+    Image.fromarray(np.full((32, 32, 4), 128, np.uint8)).save(file)
+
+
+def shrink(folder: Path) -> None:
+    for file in (folder / "targets").rglob("*.png"):
+        with Image.open(file) as picture:
+            smaller = picture.resize((9, 12))
+        smaller.save(file)
+
+
+def silence(folder: Path) -> None:
+    """The network gives zeros for black pictures."""
+    weights = torch.load(folder / "net.pt", weights_only=True)
+    for name, values in weights.items():
+        if "layer1.bn2.weight" in name:
+            values.zero_()
+        if "layer1.bn2.bias" in name:
+            values.fill_(-1e6)
+    torch.save(weights, folder / "net.pt")
+
+
+WITHOUT_CHECKPOINT = 'family = "small_resnet"\narchitecture = "small_resnet"\ncheckpoint = "net.pt"\nn_classes = 4'
+
 CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "unknown model": (
         edit('architecture = "small_resnet"', 'architecture = "smal_resnet"'),
@@ -81,8 +114,38 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     "unknown field": (edit("tau = 0.5", "tau = 0.5\ntauu = 1"), "known are name"),
     "not TOML": (edit("tau = 0.5", "tau ="), "not a TOML file"),
     "tau of zero": (edit("tau = 0.5", "tau = 0"), "tau: Input should be greater than 0"),
+    "tau without end": (edit("tau = 0.5", "tau = inf"), "tau: Input should be a finite number"),
+    "tau that none can reach": (edit("stop_at = 0.3", "stop_at = 0.6"), "stop_at is above tau 0.5"),
+    "no steps": (edit("steps = 30", "steps = 0"), "steps: Input should be greater than or equal to 1"),
+    "a step backwards": (edit("lr = 0.02", "lr = -1"), "lr: Input should be greater than 0"),
+    "no kind": (edit('kind = "adam"\n', ""), "kind None is unknown; known are paper, adam"),
+    "a list of kinds": (edit('kind = "adam"', 'kind = ["adam"]'), "is unknown; known are paper, adam"),
+    "one target": (edit('path = "targets"', 'path = "targets"\nlimit = 1'), "limit: Input should be greater than"),
+    "two sources of weights": (
+        edit('checkpoint = "net.pt"', 'checkpoint = "net.pt"\nweights = "DEFAULT"'),
+        "give one of them",
+    ),
+    "unknown weights": (
+        edit(WITHOUT_CHECKPOINT, 'architecture = "resnet18"\nweights = "IMAGENET"'),
+        "known are IMAGENET1K_V1",
+    ),
+    "classes that the weights do not have": (
+        edit(WITHOUT_CHECKPOINT, 'architecture = "resnet18"\nweights = "DEFAULT"\nn_classes = 4'),
+        "have 1000 classes, not 4",
+    ),
+    "a layer that gives no tensor": (
+        edit(
+            WITHOUT_CHECKPOINT + '\ntraining = "none"\nlayers = ["layer1"]',
+            'architecture = "vit_b_16"\nlayers = ["encoder.layers.encoder_layer_0.self_attention"]',
+        ),
+        "gives no single tensor",
+    ),
     "no such folder": (edit('path = "targets"', 'path = "nothing"'), "is not a folder"),
     "unreadable picture": (truncate, "no readable picture"),
+    "16 bits a value": (draw_deep, "pixels of kind I;16; expected 8 bits a value"),
+    "transparent picture": (draw_transparent, "is transparent in places"),
+    "pictures too small to compare": (shrink, "pictures are 9×12; 11 pixels a side at least"),
+    "a target represented by zeros": (silence, "is represented by zeros (model net, layer layer1)"),
     "wrong size": (resize, "all must be of one size"),
     "no checkpoint": (lambda folder: (folder / "net.pt").unlink(), "net.pt does not exist"),
     "corrupt checkpoint": (lambda folder: (folder / "net.pt").write_bytes(b"PK\x03\x04junk"), "cannot be read"),
@@ -120,6 +183,21 @@ def test_a_device_that_is_not_there(tmp_path: Path, device: str, said: str, gene
     done = generate("run", str(save_recipe(tmp_path)), "--store", str(tmp_path / "store"), "--device", device)
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_recipes_model_is_listed_by_its_name(tmp_path: Path, generate: Callable[..., Done]) -> None:
+    recipe = save_recipe(tmp_path)
+    told = generate("layers", f"{recipe}:net").stdout
+    assert "layer2.conv1  48 × 16 × 16" in told
+    assert "fc  4" in told
+    assert "known are net" in generate("layers", f"{recipe}:nett").stderr
+
+
+def test_a_set_of_another_program_is_not_measured(tmp_path: Path, generate: Callable[..., Done]) -> None:
+    create_stimulus_set(Store(str(tmp_path)), "a", n_targets=2)
+    done = generate("check", "test/a", "--store", str(tmp_path))
+    assert done.returncode == 2
+    assert "made by another program or version" in done.stderr
 
 
 def test_models_and_layers_are_listed(generate: Callable[..., Done]) -> None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from app.store import Store
+from generator.check import check
 from generator.recipe import read_recipe
 from generator.run import draw_start, run
 from generator.stimuli import decode
@@ -84,9 +85,57 @@ def test_starts_are_shared_across_models_and_differ_between_targets(tmp_path: Pa
     assert one.source.weights_sha256 != two.source.weights_sha256
 
 
+def test_another_model_in_the_recipe_leaves_the_sets_that_are_there(
+    made: tuple[Path, Store, str], tmp_path: Path
+) -> None:
+    recipe, store, identity = made
+    text = recipe.read_text()
+    wider = text.replace('layers = ["layer1"]', 'layers = ["stem", "layer1"]').replace(
+        "[[optimizers]]", '[[optimizers]]\nkind = "paper"\nsteps = 2\n\n[[optimizers]]'
+    )
+    path = recipe.with_name("wider.toml")
+    path.write_text(wider)
+    sets = list(run(read_recipe(path), store, CPU))
+    assert [(s.condition.split(" · ")[0], s.condition.split(" · ")[3].split("(")[0]) for s in sets] == [
+        ("stem", "paper"),
+        ("stem", "adam"),
+        ("layer1", "paper"),
+        ("layer1", "adam"),
+    ]
+    assert sets[3].set_id == identity
+    assert len(store.runs(identity)) == 1
+    assert len({s.set_id for s in sets}) == 4
+
+
+def test_a_picture_that_was_lost_is_made_again(made: tuple[Path, Store, str], tmp_path: Path) -> None:
+    recipe, _, identity = made
+    store = Store(str(tmp_path / "store"))
+    list(run(read_recipe(recipe), store, CPU))
+    item = store.get_set(identity).items[3]
+    for image in (item.target, item.reconstruction):
+        (tmp_path / "store" / "images" / image.sha256[:2] / f"{image.sha256}.png").unlink()
+    assert list(store.verify())
+    assert [again.set_id for again in run(read_recipe(recipe), store, CPU)] == [identity]
+    assert list(store.verify()) == []
+
+
+def test_what_a_default_means_is_written_down(made: tuple[Path, Store, str]) -> None:
+    _, store, identity = made
+    told = store.get_set(identity).recipe
+    assert told["optimizer"] == {
+        "kind": "adam",
+        "lr": 0.02,
+        "steps": 30,
+        "stop_at": 0.3,
+        "beta1": 0.9,
+        "beta2": 0.999,
+        "eps": 1e-8,
+    }
+
+
 def test_one_start_for_all_is_the_papers_preset(tmp_path: Path) -> None:
     recipe = read_recipe(save_recipe(tmp_path, **{"rng_seed = 5": "rng_seed = 5\none_start_for_all = true"}))
-    targets = recipe.target_set().load(0).targets
+    targets = recipe.chosen_targets().value.load(0).targets
     assert len({draw_start(recipe, "grey-noise", target)[1].tobytes() for target in targets}) == 1
 
 
@@ -142,6 +191,11 @@ def test_check_measures_again_and_finds_a_change(made: tuple[Path, Store, str], 
     assert bad.returncode == 1
     assert "representation_error" in bad.stdout
     assert item.target_id in bad.stdout
+    barred = item.model_copy(update={"valid": not item.valid})
+    store.add_set(
+        found.model_copy(update={"name": "barred", "items": (barred, *found.items[1:])}), store.runs(identity)[0]
+    )
+    assert [(d.target_id, d.measure) for d in check(store, "barred", CPU, None)] == [(item.target_id, "valid")]
     wrong = generate(
         "check", identity, "--store", store.url, "--checkpoint", str(save_checkpoint(tmp_path / "w.pt", 3))
     )

@@ -6,7 +6,7 @@ from skimage.metrics import structural_similarity
 from app.store import Distribution
 from generator.metrics import pixel_l2, ssim
 from generator.starts import STARTS
-from generator.stimuli import Null, Triple, decode, encode, gate, mean_representation, measure, to_pixels, to_tensor
+from generator.stimuli import Null, Triple, decode, encode, gate, measure, norms_and_mean, to_pixels, to_tensor
 from generator.targets.base import Target
 
 CPU = torch.device("cpu")
@@ -36,7 +36,8 @@ def test_files_hold_what_the_tensor_rounds_to() -> None:
 def test_measures_against_numpy() -> None:
     target, start, found = pixels(3)
     pool = pixels(4)
-    mean = mean_representation(flat, pool, CPU)
+    norms, mean = norms_and_mean(flat, pool, CPU)
+    assert norms == pytest.approx([np.linalg.norm(x.astype(float) / 255) for x in pool], rel=1e-5)
     (got,) = measure(flat, [Triple(target, start, found)], mean, null(0.5), CPU)
     t, s, r = (x.astype(float) / 255 for x in (target, start, found))
     m = np.mean([x.astype(float) / 255 for x in pool], axis=0).transpose(2, 0, 1).ravel()
@@ -82,9 +83,9 @@ def test_the_null_pairs_different_clusters_only() -> None:
     """Within a cluster pictures are equal, so a pair from one cluster would have error 0."""
     dark, light = np.full((16, 16, 3), 50, np.uint8), np.full((16, 16, 3), 200, np.uint8)
     pool = [Target(str(i), dark if i < 3 else light, "dark" if i < 3 else "light") for i in range(6)]
-    mean = mean_representation(flat, [target.pixels for target in pool], CPU)
+    _, mean = norms_and_mean(flat, [target.pixels for target in pool], CPU)
     found = Null.measure(flat, pool, mean, np.random.default_rng(1), CPU, n_pairs=200)
-    assert found.relative.n == 200
+    assert found.relative.n == 18  # 3 × 3 pairs, either way round: no pair is counted twice
     assert found.relative.quantiles["0"] == pytest.approx(0.75, rel=1e-3)  # |50 − 200| / 200
     assert found.relative.quantiles["100"] == pytest.approx(3.0, rel=1e-3)  # |200 − 50| / 50
     assert found.centred.quantiles["0"] == pytest.approx(2.0, rel=1e-3)

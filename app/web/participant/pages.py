@@ -25,7 +25,6 @@ class RunPage(Page):
     template: ClassVar[str] = "participant/run.html"
     title: str
     instructions: tuple[str, ...]
-    question: str
     position: int
     total: int
     withdraw: str

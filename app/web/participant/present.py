@@ -51,7 +51,6 @@ def _run_page(run: Session, protocol: Protocol) -> RunPage:
     return RunPage(
         title=protocol.title,
         instructions=paragraphs(protocol.texts.instructions),
-        question=protocol.question,
         position=run.position,
         total=run.total,
         withdraw=f"{base}/withdraw",

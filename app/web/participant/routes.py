@@ -44,11 +44,10 @@ def consent(token: str, agree: Annotated[str, Form()], services: ServicesDep, db
 
 
 @router.get("/run/{token}/plan")
-def plan(token: str, services: ServicesDep, db: Db) -> Response:
+def plan(token: str, db: Db) -> Response:
     run = service.find_run(db, token=token)
     service.see(db, token=token)
-    found = services.plans.get(token) or service.load_plan(db, token=token)
-    return JSONResponse(present.plan_of(token, run, found))
+    return JSONResponse(present.plan_of(token, run, service.load_plan(db, token=token)))
 
 
 class ResponseBody(BaseModel):

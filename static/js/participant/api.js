@@ -69,33 +69,43 @@ export class Outbox {
 
   /** Deliver everything that waits; resolves when the server has it all. Rejects with Ended. */
   flush() {
-    this.#running ??= this.#deliver().finally(() => { this.#running = null; });
+    if (this.#waiting.length === 0) {
+      this.onState("idle");
+      return Promise.resolve();
+    }
+    this.#running ??= this.#deliver();
     return this.#running;
   }
 
+  // #running ends in the tick in which the queue is seen empty: an answer that is added a moment later starts anew.
   async #deliver() {
-    for (let attempt = 0; this.#waiting.length > 0;) {
-      this.onState(attempt === 0 ? "delivering" : "retrying");
-      const item = this.#waiting[0];
-      const outcome = await this.#post(item);
-      if (outcome.retry !== undefined) {
-        await this.sleep(outcome.retry ?? backoff(attempt));
-        attempt += 1;
-        continue;
+    try {
+      for (let attempt = 0; this.#waiting.length > 0;) {
+        this.onState(attempt === 0 ? "delivering" : "retrying");
+        const outcome = await this.#post(this.#waiting[0]);
+        if (outcome.ended) this.#end(new Ended(outcome.ended));
+        if (outcome.receipt) this.#acknowledge(outcome.receipt);
+        else await this.sleep(outcome.retry ?? backoff(attempt));
+        attempt = outcome.receipt ? 0 : attempt + 1;
       }
-      if (outcome.ended) {
-        this.#receipts.forEach(({ reject }) => reject(new Ended(outcome.ended)));
-        this.#receipts.clear();
-        throw new Ended(outcome.ended);
-      }
-      attempt = 0;
-      this.#waiting.shift();
-      this.#write();
-      this.#receipts.get(item.trial)?.resolve(outcome.receipt);
-      this.#receipts.delete(item.trial);
-      this.onPosition(outcome.receipt.position);
+    } finally {
+      this.#running = null;
     }
     this.onState("idle");
+  }
+
+  #end(why) {
+    this.#receipts.forEach(({ reject }) => reject(why));
+    this.#receipts.clear();
+    throw why;
+  }
+
+  #acknowledge(receipt) {
+    const { trial } = this.#waiting.shift();
+    this.#write();
+    this.#receipts.get(trial)?.resolve(receipt);
+    this.#receipts.delete(trial);
+    this.onPosition(receipt.position);
   }
 
   async #post(item) {
