@@ -42,19 +42,23 @@ def choose(page: Page, side: int = 0) -> None:
     go_on(page, before)
 
 
-def go_on(page: Page, before: str) -> None:
-    """Past feedback, breaks and the end of practice, until the next trial or the last page is there."""
+def go_on(page: Page, before: str, key: str | None = None) -> None:
+    """Past feedback, breaks and the end of practice, by clicks or by a key, until the next trial or the last page is
+    there."""
     while True:
         page.wait_for_function(
             """before => document.querySelector(".feedback button, .rest button, #code") ||
                (document.querySelector(".option") && document.querySelector("#progress-label").textContent !== before)""",
             arg=before,
         )
-        button = page.locator(".feedback button, .rest button")
-        if button.count() == 0:
+        button = page.query_selector(".feedback button, .rest button")
+        if button is None:
             return
-        button.first.click()
-        button.first.wait_for(state="detached")
+        if key:
+            button.press(key)
+        else:
+            button.click()
+        button.wait_for_element_state("hidden")
 
 
 def answers(database: Database) -> list[int]:
@@ -119,22 +123,14 @@ def test_a_connection_that_comes_back_is_noticed(page: Page, context: BrowserCon
 def test_by_keys_alone(page: Page, database: Database) -> None:
     page.goto("/s/study")
     page.get_by_role("button", name="I agree").press("Enter")
-    page.get_by_role("button", name="Begin").press("Enter")
+    begin = page.get_by_role("button", name="Begin")
+    expect(begin).to_be_enabled()
+    begin.press("Enter")
     while page.locator("#code").count() == 0:
         expect(page.locator(".option")).to_have_count(2)
         before = page.locator("#progress-label").inner_text()
         page.keyboard.press("j")
-        while True:
-            page.wait_for_function(
-                """before => document.querySelector(".feedback button, .rest, #code") ||
-                   (document.querySelector(".option") && document.querySelector("#progress-label").textContent !== before)""",
-                arg=before,
-            )
-            button = page.locator(".feedback button, .rest button")
-            if button.count() == 0:
-                break
-            button.first.press("Enter")
-            button.first.wait_for(state="detached")
+        go_on(page, before, "Enter")
     with database.reading() as db:
         rows = db.scalars(select(t.Response)).all()
         assert {row.timing["source"] for row in rows} == {"keyboard"}
@@ -198,7 +194,9 @@ def test_on_a_phone(browser: Browser, address: str, database: Database) -> None:
     while page.locator("#code").count() == 0:
         expect(page.locator(".option")).to_have_count(2)
         assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
-        assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight"), "a trial needs no scrolling"
+        assert page.evaluate("document.documentElement.scrollHeight <= window.innerHeight"), (
+            "a trial needs no scrolling"
+        )
         before = page.locator("#progress-label").inner_text()
         page.locator(".option").first.tap()
         go_on(page, before)

@@ -26,9 +26,7 @@ def study(database: Database, store: Store, settings: Settings, address: str) ->
     publish(database, store)
     with database.writing() as db:
         accounts.add_researcher(db, email=EMAIL, password_hash=accounts.hash_password(PASSWORD))
-    simulate(
-        database, url=address, slug="study", secret=SECRET, observers=OBSERVERS, observer=Observer(alignment=0.8)
-    )
+    simulate(database, url=address, slug="study", secret=SECRET, observers=OBSERVERS, observer=Observer(alignment=0.8))
 
 
 def log_in(page: Page, password: str = PASSWORD) -> None:

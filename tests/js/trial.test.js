@@ -85,6 +85,7 @@ test("every one of the model's pixels gets the same whole number of device pixel
     }
   }
   assert.equal(pictureSize({ wanted: 224, native: 32, kernel: "nearest", dpr: 1, width: 900, height: 900 }), 224);
+  assert.equal(pictureSize({ wanted: 32, native: 32, kernel: "nearest", dpr: 1, width: 900, height: 900 }), 32, "what the study says");
   assert.equal(pictureSize({ wanted: 200, native: 32, kernel: "lanczos", dpr: 1, width: 900, height: 900 }), 200);
 });
 

@@ -50,6 +50,7 @@ async function load() {
 async function start() {
   const begin = document.getElementById("begin");
   const pressed = new Promise((resolve) => begin.addEventListener("click", resolve, { once: true }));
+  begin.disabled = false; // a press before this line would have been lost
   const plan = await load();
   if (!["consented", "practising", "active"].includes(plan.state)) return gone();
   const interval = await frameInterval();

@@ -47,9 +47,9 @@ export class Runner {
 
   /** Every trial that has no answer yet, then the end. */
   async run() {
+    this.view.progress(this.plan.total - this.plan.trials.length, this.plan.total);
     for (let i = 0; i < this.plan.trials.length; i++) {
       const trial = this.plan.trials[i];
-      this.view.progress(trial.trial, this.plan.total);
       if (this.#isBreak(trial)) await this.view.rest(trial.trial - this.plan.practice, this.plan.total - this.plan.practice);
       if (trial.phase === "main" && trial.trial === this.plan.practice && this.plan.practice > 0) await this.view.practiceDone();
       await this.#ask(trial, i);
@@ -101,7 +101,10 @@ export class Runner {
       stage: this.view.stage,
       hint: this.view.hint,
       signal: this.interruption.signal,
-      onShown: () => { watch = frameWatch(this.interval); },
+      onShown: () => {
+        watch = frameWatch(this.interval);
+        this.view.progress(trial.trial, this.plan.total); // in the frame of the pictures, not before
+      },
     });
     const early_presses = early();
     const first = watch.first();

@@ -6,7 +6,7 @@
  * @param {{wanted: number, native: number, kernel: string, dpr: number, width: number, height: number}} of
  */
 export function pictureSize({ wanted, native, kernel, dpr, width, height }) {
-  const room = Math.max(64, Math.min(wanted, width, height));
+  const room = Math.min(wanted, Math.max(64, Math.min(width, height)));
   if (kernel !== "nearest") return Math.floor(room);
   const scale = Math.max(1, Math.floor((room * dpr + 1e-6) / native));
   return (scale * native) / dpr;
