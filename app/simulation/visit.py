@@ -23,20 +23,17 @@ _TIMEOUT = 60.0
 def simulate(
     database: Database, *, url: str, slug: str, secret: str, observers: int, observer: Observer, rng_seed: int = 0
 ) -> int:
-    """`observers` complete runs, marked as simulated; returns the number of answers given. Raises AppError when a page
-    does not answer as it should."""
-    answered = 0
-    with httpx.Client(base_url=url, timeout=_TIMEOUT, follow_redirects=True) as client:
-        for number in range(observers):
-            answered += _visit(
-                client,
-                database,
-                slug,
-                make_pass(slug, "simulated", secret),
-                observer,
-                Random(rng_seed * 100_003 + number),
+    """`observers` complete runs, marked as simulated; returns the number of answers given. Raises AppError when the
+    server is away or a page does not answer as it should."""
+    entry_pass = make_pass(slug, "simulated", secret)
+    try:
+        with httpx.Client(base_url=url, timeout=_TIMEOUT, follow_redirects=True) as client:
+            return sum(
+                _visit(client, database, slug, entry_pass, observer, Random(rng_seed * 100_003 + number))
+                for number in range(observers)
             )
-    return answered
+    except (httpx.HTTPError, httpx.InvalidURL) as problem:
+        raise AppError(f"the server at {url} does not answer ({problem}); is it up (`alike serve`)?") from None
 
 
 def _visit(

@@ -90,10 +90,20 @@ def read_protocol(path: Path) -> Protocol:
     try:
         protocol = Protocol.model_validate(data)
     except ValidationError as problem:
-        first = problem.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        hint = f"; known are {', '.join(Protocol.model_fields)}" if first["type"] == "extra_forbidden" else ""
-        raise Invalid(f"{path}: {where}: {first['msg']}{hint}") from None
+        raise Invalid(f"{path}: {_line(problem)}") from None
     if protocol.trial_type not in TRIAL_TYPES:
         raise Invalid(f"{path}: trial_type {protocol.trial_type!r} is unknown; known are {', '.join(TRIAL_TYPES)}")
     return protocol
+
+
+def _line(problem: ValidationError) -> str:
+    """The first fault; a misspelt name before the name that is missing because of it."""
+    faults = problem.errors()
+    first = next((fault for fault in faults if fault["type"] == "extra_forbidden"), faults[0])
+    where = ".".join(str(part) for part in first["loc"])
+    if first["type"] != "extra_forbidden":
+        return f"{where}: {first['msg']}"
+    model: type[BaseModel] = Protocol
+    for part in first["loc"][:-1]:
+        model = Protocol.model_fields[str(part)].annotation  # type: ignore[assignment]
+    return f"{where} is no setting; known are {', '.join(model.model_fields)}"
