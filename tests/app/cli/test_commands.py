@@ -69,10 +69,8 @@ def alike(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         monkeypatch.setattr(sys, "argv", ["alike", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             main()
-            raise SystemExit(0)
-        code = ended.value.code
         printed = capsys.readouterr()
-        return Told(code if isinstance(code, int) else 1 if code else 0, printed.out, printed.err)
+        return Told(int(ended.value.code or 0), printed.out, printed.err)
 
     return run
 

@@ -117,7 +117,7 @@ def test_the_example_protocol_is_read() -> None:
     ("text", "said"),
     [
         ("slug = ", "not a TOML file"),
-        ("colour = 1", "colour: Extra"),
+        ("colour = 1", "colour is no setting"),
         ('slug = "A B"', "slug"),
         ("trials = 0", "trials"),
         ('trial_type = "four_afc"', "two_afc"),
