@@ -73,6 +73,36 @@ def check(
     say("every measure came back")
 
 
+@app.command()
+def report(
+    stimulus_sets: Annotated[list[str], typer.Argument(metavar="SET…", help="Names, ids or id prefixes.")],
+    store: StoreUrl,
+    sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet: a PNG file to write.")] = None,
+    targets: Annotated[int, typer.Option(min=1, help="Targets on the sheet.")] = 45,
+    only_redistributable: Annotated[
+        bool, typer.Option("--only-redistributable", help="Leave out pictures that may not be shown to others.")
+    ] = False,
+) -> None:
+    """How far the valid images of sets are from their targets; with --sheet, what they look like."""
+    from generator.report import contact_sheet, summarize
+
+    opened = Store(store)
+    sets = [opened.find_set(name)[1] for name in stimulus_sets]
+    for found in sets:
+        told = summarize(found)
+        say(
+            f"{found.name}  {told.n_valid} of {told.n_items} valid · nearer to target than to start: "
+            f"{told.nearer_by_l2:.0%} by pixel l2, {told.nearer_by_ssim:.0%} by SSIM · "
+            f"distance ratio {told.distance_ratio:.2f} · SSIM {told.ssim:.3f} · median {told.median_steps:.0f} steps"
+        )
+    if sheet is not None:
+        try:
+            sheet.write_bytes(contact_sheet(opened, sets, targets, only_redistributable=only_redistributable))
+        except OSError as problem:
+            raise GeneratorError(f"{sheet} cannot be written: {problem.strerror}") from None
+        say(f"{sheet} is written")
+
+
 @app.command("models")
 def list_models() -> None:
     """Model families and the names of their architectures."""
