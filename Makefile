@@ -28,7 +28,10 @@ check: setup ## Style, types, imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check ## Every check and every test
+test: check browser ## Every check and every test
 	$(BIN)/python -m pytest
 
-.PHONY: demo serve check test
+browser: setup ## A Chromium for the journeys, where the system has none
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || $(BIN)/playwright install chromium
+
+.PHONY: demo serve check test browser

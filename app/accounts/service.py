@@ -6,6 +6,7 @@ can be revoked. Hashing a password takes a tenth of a second on purpose, so it h
 
 import secrets
 from datetime import timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error
@@ -20,11 +21,16 @@ from app.store import sha256
 
 SHORTEST_PASSWORD = 12
 _hasher = PasswordHasher()
-_NOBODY = _hasher.hash("nobody's password")  # an unknown address costs as much time as a known one
 
 
 class NotLoggedIn(Forbidden):
     """Nobody is logged in; pages answer it by the login form."""
+
+
+@cache
+def _nobody() -> str:
+    """What the password of an unknown address is compared with, so that it takes as long as a known one."""
+    return _hasher.hash(secrets.token_urlsafe())
 
 
 def hash_password(password: str) -> str:
@@ -51,7 +57,7 @@ def check_password(db: Session, *, email: str, password: str) -> int:
     """The researcher's id. Raises Forbidden, in one wording whatever was wrong."""
     researcher = queries.researcher(db, email.lower())
     try:
-        _hasher.verify(_NOBODY if researcher is None else researcher.password_hash, password)
+        _hasher.verify(_nobody() if researcher is None else researcher.password_hash, password)
     except Argon2Error:
         researcher = None
     if researcher is None:

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from app.cli.context import open_database, say, settings
-from app.simulation.visit import simulate as run
 from app.trials import Observer
 
 
@@ -18,6 +17,8 @@ def simulate(
     rng_seed: Annotated[int, typer.Option("--rng-seed")] = 0,
 ) -> None:
     """Simulated observers of known alignment take the study through the real pages; the score must find the truth."""
+    from app.simulation.visit import simulate as run  # here, because no other command needs what draws plans
+
     chosen = settings()
     with open_database() as database:
         answered = run(

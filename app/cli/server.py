@@ -5,13 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import uvicorn
-
 from app.cli.context import open_database, settings
 from app.db.engine import Database
 from app.db.migrate import check_current
 from app.errors import Conflict
-from app.main import create_app
 
 KEEP_ALIVE = 120
 """Seconds for which an idle connection stays open: participants think longer than uvicorn's five."""
@@ -19,6 +16,10 @@ KEEP_ALIVE = 120
 
 def serve() -> None:
     """Serve participants and researchers on ALIKE_HOST:ALIKE_PORT."""
+    import uvicorn  # here, because no other command should wait until the whole server is loaded
+
+    from app.main import create_app
+
     chosen = settings()
     with open_database() as database, _alone(database):
         check_current(database.engine)

@@ -2,7 +2,7 @@
 
 from math import sqrt
 
-from scipy.stats import norm, t
+from scipy.special import ndtri, stdtrit  # a tenth of the time that scipy.stats takes to load
 
 LEVEL = 0.95
 
@@ -12,7 +12,7 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> tuple[float, flo
 
     Answers of one person, or to one picture, are not independent: on such data it covers far less than it says.
     """
-    return _score_interval(successes / n, n, float(norm.ppf(0.5 + level / 2)))
+    return _score_interval(successes / n, n, float(ndtri(0.5 + level / 2)))
 
 
 def crossed_wilson(p: float, effective_n: float, df: int, level: float = LEVEL) -> tuple[float, float]:
@@ -21,7 +21,7 @@ def crossed_wilson(p: float, effective_n: float, df: int, level: float = LEVEL) 
     V is the two-way cluster-robust variance and df = min(participants, image clusters) − 1. Franco, Little, Louis &
     Slud (2019) recommend intervals of this form for clustered proportions.
     """
-    return _score_interval(p, effective_n, float(t.ppf(0.5 + level / 2, df)))
+    return _score_interval(p, effective_n, float(stdtrit(df, 0.5 + level / 2)))
 
 
 def _score_interval(p: float, n: float, z: float) -> tuple[float, float]:

@@ -18,6 +18,7 @@ STORE = os.environ.get("ALIKE_STORE", str(DATA / "store"))
 PORT = os.environ.get("ALIKE_PORT", "8000")
 ADDRESS = os.environ.get("ALIKE_PUBLIC_URL", f"http://127.0.0.1:{PORT}").rstrip("/")
 EMAIL = "demo@example.org"
+SETS = ("demo/standard", "demo/robust")
 OBSERVERS, ALIGNMENT = 12, 0.75
 
 
@@ -66,7 +67,7 @@ def main() -> None:
     if first:
         models = str(DATA / "models")
         step(
-            "Train two networks (about four minutes)",
+            "Train two networks (a few minutes)",
             "alike-generate",
             "train",
             str(HERE / "train.toml"),
@@ -84,6 +85,7 @@ def main() -> None:
             "--store",
             STORE,
         )
+        step("How far they are from their targets", "alike-generate", "report", *SETS, "--store", STORE)
         step("Write down the study", "alike", "study", "new", str(HERE / "study.toml"), quiet=True)
         step("Publish it", "alike", "study", "publish", "demo")
     login = password()

@@ -1,0 +1,124 @@
+"""The whole walk, by the commands that people type: recipe → store → study → observers in the pages → score → export."""
+
+import csv
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+BIN = Path(sys.executable).parent
+RECIPE = """
+name = "walk"
+tau = 0.1
+batch_size = 45
+starts = ["grey-noise"]
+[targets]
+kind = "photographs"
+per_photograph = 3
+[[models]]
+name = "one"
+family = "small_resnet"
+architecture = "small_resnet"
+layers = ["stem"]
+[[models]]
+name = "two"
+family = "small_resnet"
+architecture = "small_resnet"
+layers = ["layer1.conv1"]
+[[losses]]
+kind = "relative_l2"
+[[optimizers]]
+kind = "adam"
+lr = 0.05
+steps = 40
+stop_at = 0.09
+"""
+STUDY = """
+slug = "walk"
+title = "A walk"
+sets = ["walk/one", "walk/two"]
+trials = 20
+practice = 2
+catch = 2
+[texts]
+consent = "You may stop."
+instructions = "Choose."
+debrief = "Thanks."
+[display]
+size = 64
+"""
+OBSERVERS, ALIGNMENT, LAPSE = 10, 0.9, 0.2
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    (tmp_path / "recipe.toml").write_text(RECIPE)
+    (tmp_path / "study.toml").write_text(STUDY)
+    return {**os.environ, "ALIKE_DATA_DIR": str(tmp_path), "ALIKE_PORT": str(port), "COLUMNS": "200"}
+
+
+@contextmanager
+def serving(environment: dict[str, str]) -> Iterator[str]:
+    url = f"http://127.0.0.1:{environment['ALIKE_PORT']}"
+    server = subprocess.Popen([BIN / "alike", "serve"], env=environment, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(200):
+            try:
+                urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
+                break
+            except OSError:
+                assert server.poll() is None
+                time.sleep(0.1)
+        yield url
+    finally:
+        server.terminate()
+        assert server.wait(timeout=20) in {0, -15}
+
+
+def test_from_a_recipe_to_a_score(environment: dict[str, str], tmp_path: Path) -> None:
+    def run(command: str, *arguments: str) -> str:
+        done = subprocess.run(
+            [BIN / command, *arguments], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        return done.stdout
+
+    store = str(tmp_path / "store")
+    made = run("alike-generate", "run", "recipe.toml", "--store", store)
+    assert made == run("alike-generate", "run", "recipe.toml", "--store", store)  # nothing is made twice
+    assert run("alike-generate", "check", "walk/one", "--store", store)
+    assert "2 stimulus sets" in run("alike", "store", "verify")
+
+    run("alike", "db", "upgrade")
+    run("alike", "study", "new", "study.toml")
+    run("alike", "study", "publish", "walk")
+    with serving(environment) as url:
+        told = ("--observers", str(OBSERVERS), "--alignment", str(ALIGNMENT), "--lapse", str(LAPSE), "--url", url)
+        run("alike", "simulate", "walk", *told)
+
+    scores = json.loads(run("alike", "score", "walk", "--json", "--mode", "simulated"))
+    assert {score["model"] for score in scores} == {"one", "two"}
+    assert sum(score["n_responses"] for score in scores) == OBSERVERS * 20
+    for score in scores:
+        assert score["low"] <= (1 - LAPSE) * ALIGNMENT + LAPSE / 2 <= score["high"]
+        assert score["set_id"] in made
+
+    run("alike", "export", "walk", "--format", "csv", "--mode", "simulated", "--out", "rows.csv")
+    with (tmp_path / "rows.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == OBSERVERS * 24
+    for score in scores:  # the table alone gives the score back
+        mine = [row for row in rows if row["condition"] == score["set_id"] or row["model_id"] == score["model"]]
+        share = sum(int(row["chose_target"]) for row in mine) / len(mine)
+        assert share == pytest.approx(score["alignment"])
