@@ -1,5 +1,6 @@
 """A real server on a real port, in this process, for those who speak to it over a socket."""
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,3 +27,11 @@ def serving(settings: Settings) -> Iterator[str]:
     finally:
         server.should_exit = True
         thread.join()
+
+
+def free_port() -> int:
+    """A port that nobody listens on, for a server in a process of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.server import free_port
 
 BIN = Path(sys.executable).parent
 RECIPE = """
@@ -60,12 +61,9 @@ OBSERVERS, ALIGNMENT, LAPSE = 10, 0.9, 0.2
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     (tmp_path / "recipe.toml").write_text(RECIPE)
     (tmp_path / "study.toml").write_text(STUDY)
-    return {**os.environ, "ALIKE_DATA_DIR": str(tmp_path), "ALIKE_PORT": str(port), "COLUMNS": "200"}
+    return {**os.environ, "ALIKE_DATA_DIR": str(tmp_path), "ALIKE_PORT": str(free_port()), "COLUMNS": "200"}
 
 
 @contextmanager
