@@ -30,6 +30,10 @@ export default {
       make("div", { class: "options", role: "group", "aria-label": "Your choice" }, ...buttons),
       make("div", { class: "feedback" }),
     );
+    // A pointer that rests where the last answer was given must not single that option out: it shows once it has moved.
+    trial.addEventListener("pointermove", (event) => {
+      if (event.movementX || event.movementY) trial.classList.add("pointing");
+    });
     let answered;
     const onset = await paint(() => {
       stage.replaceChildren(trial);
