@@ -14,7 +14,8 @@ from generator.models import BuiltModel
 from generator.recipe import ModelEntry
 from generator.representation import Layer
 from generator.run import FORMAT, be_exact, build_model
-from generator.stimuli import Null, StimulusSet, Store, Triple
+from generator.stimuli import Null, Triple
+from generator.store import StimulusSet, Store
 
 RELATIVE_TOLERANCE = 1e-3
 ABSOLUTE_TOLERANCE = 1e-5

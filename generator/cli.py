@@ -9,11 +9,14 @@ from typing import Annotated
 import typer
 
 from generator.errors import GeneratorError
-from generator.stimuli import Store, StoreError
+from generator.store import Store, StoreError
 
 app = typer.Typer(
     help="Make images that a network cannot tell apart.", no_args_is_help=True, pretty_exceptions_enable=False
 )
+
+NEEDED = {"torch", "torchvision", "skimage", "tqdm"}
+"""What the extra `generator` brings. Commands import it when they begin, so that a server without it can say so."""
 
 RecipeFile = Annotated[Path, typer.Argument(help="A TOML file; see examples/.")]
 StoreUrl = Annotated[str, typer.Option("--store", help="Folder or fsspec URL of the stimulus store.")]
@@ -167,4 +170,9 @@ def main() -> None:
         app(standalone_mode=True)
     except (GeneratorError, StoreError) as problem:
         sys.stderr.write(f"alike-generate: {problem}\n")
+        sys.exit(2)
+    except ModuleNotFoundError as problem:
+        if problem.name not in NEEDED:
+            raise
+        sys.stderr.write(f"alike-generate: {problem.name} is not installed; install alike[generator]\n")
         sys.exit(2)

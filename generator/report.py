@@ -10,7 +10,7 @@ from PIL import ImageDraw, ImageFont
 
 from generator import stimuli
 from generator.errors import GeneratorError
-from generator.stimuli import Item, StimulusSet, Store
+from generator.store import Item, StimulusSet, Store
 
 _CELL = 64  # pixels, at least; a picture is enlarged by a whole number
 _GAP = 4

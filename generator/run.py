@@ -23,7 +23,8 @@ from generator.models import BuiltModel
 from generator.recipe import Chosen, ModelEntry, Recipe
 from generator.representation import Layer
 from generator.starts import STARTS
-from generator.stimuli import Null, Pixels, Store, Triple
+from generator.stimuli import Null, Pixels, Triple
+from generator.store import Item, Run, Source, StimulusSet, Store, canonical, sha256
 from generator.targets import Target, Targets
 
 FORMAT = 2  # changes whenever the code would give other pixels or measures for the same recipe
@@ -164,7 +165,7 @@ def _where(entry: ModelEntry, represent: Layer) -> str:
 
 
 def _hash(told: dict[str, Any]) -> str:
-    return stimuli.sha256(stimuli.canonical(told))
+    return sha256(canonical(told))
 
 
 def _conditions(recipe: Recipe, places: Sequence[_Place]) -> Iterator[_Condition]:
@@ -214,7 +215,7 @@ class _Making:
         entry = self._place.entry
         self._null = self._null_distribution()
         items = [item for batch in self._batches() for item in batch]
-        finished = stimuli.StimulusSet(
+        finished = StimulusSet(
             name=f"{self._recipe.name}/{entry.name}",
             source=self._source(),
             recipe=self._condition.told,
@@ -225,7 +226,7 @@ class _Making:
             told = self._condition.told
             self._store.add_set(
                 finished,
-                stimuli.Run(
+                Run(
                     started_at=began.isoformat(),
                     finished_at=datetime.now(UTC).isoformat(),
                     device=f"{told['device']}, {platform.machine()}",
@@ -237,9 +238,9 @@ class _Making:
         n_valid = sum(item.valid for item in items)
         return Made(finished.id, finished.name, self._condition.label, len(items), n_valid)
 
-    def _source(self) -> stimuli.Source:
+    def _source(self) -> Source:
         condition, entry = self._condition, self._place.entry
-        return stimuli.Source(
+        return Source(
             family=entry.family,
             model=entry.name,
             weights_sha256=self._place.built.weights_sha256,
@@ -320,7 +321,7 @@ class _Making:
             measures = {**measured[i], "optimizer_error": stimuli.rounded(float(inverted.errors[i]))}
             reasons = stimuli.gate(measures, self._recipe.tau, self._null)
             items.append(
-                stimuli.Item(
+                Item(
                     target_id=target.target_id,
                     target=stimuli.keep(self._store, triple.target),
                     start=stimuli.keep(self._store, triple.start),

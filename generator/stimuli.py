@@ -1,4 +1,4 @@
-"""From tensors to 8-bit files, with every measure taken again on the file; the only module that meets the store.
+"""From tensors to 8-bit files, with every measure taken again on the file.
 
 What people see is a PNG with 8 bits a value. Rounding moves the representation, so the errors that count are measured
 on the decoded file, never on the optimizer's floats.
@@ -15,30 +15,16 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 from torch import Tensor
 
-from app.store import (
-    Distribution,
-    Image,
-    Item,
-    NotInStore,
-    Run,
-    Source,
-    StimulusSet,
-    Store,
-    StoreError,
-    canonical,
-    sha256,
-)
 from generator.errors import GeneratorError
 from generator.inversion import Representation, relative_error
 from generator.metrics import pixel_l2, ssim
+from generator.store import Distribution, Image, Item, NotInStore, StimulusSet, Store, StoreError
 from generator.targets import Target
 
 Pixels = NDArray[np.uint8]
 QUANTILES = (0, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
 DIGITS = 6
 """Significant digits of every number in a manifest: more than float32 arithmetic gives back."""
-
-__all__ = ["Item", "Run", "Source", "StimulusSet", "Store", "StoreError", "canonical", "sha256"]
 
 
 def to_pixels(images: Tensor) -> list[Pixels]:

@@ -1,0 +1,29 @@
+"""The store, where the two programs meet: the only module here that imports anything of `app`. It needs no torch."""
+
+from app.store import (
+    Distribution,
+    Image,
+    Item,
+    NotInStore,
+    Run,
+    Source,
+    StimulusSet,
+    Store,
+    StoreError,
+    canonical,
+    sha256,
+)
+
+__all__ = [
+    "Distribution",
+    "Image",
+    "Item",
+    "NotInStore",
+    "Run",
+    "Source",
+    "StimulusSet",
+    "Store",
+    "StoreError",
+    "canonical",
+    "sha256",
+]
