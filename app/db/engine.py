@@ -83,7 +83,9 @@ async def _session_async(engine: Engine) -> AsyncIterator[Session]:
 def _engine(url: str, is_sqlite: bool) -> Engine:
     # Parameters stay out of messages, and so out of logs: they hold run tokens and recruiters' ids.
     if not is_sqlite:
-        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        made = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+        keep_durable(made)
+        return made
     # Connections without limit: they are cheap here, and slow downloads must not keep answers from being written.
     engine = create_engine(
         url,
@@ -95,6 +97,20 @@ def _engine(url: str, is_sqlite: bool) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def keep_durable(engine: Engine) -> None:
+    """A PostgreSQL that is set up to acknowledge commits before they are on disk does not do so for us."""
+    event.listen(engine, "connect", _wait_for_disk)
+
+
+def _wait_for_disk(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    cursor.execute(
+        "SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'"
+    )
+    cursor.close()
+    connection.commit()
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

@@ -124,14 +124,14 @@ class Participant(Table):
 
 
 class RecruiterId(Table):
-    """Who a participant is outside, and all that their entry link said. Erasable without touching an answer."""
+    """Who a participant is outside, and all that their entry links said. Erasable without touching an answer."""
 
     __tablename__ = "recruiter_ids"
     study_id: Mapped[int] = mapped_column(ForeignKey("studies.id"))
     participant_id: Mapped[int] = mapped_column(ForeignKey("participants.id"), index=True)
     source: Mapped[str]
-    external_id: Mapped[str]
-    query: Mapped[dict[str, Any]]  # every parameter of the entry link
+    external_id: Mapped[str | None]  # null: the link said something, but not who they are
+    arrivals: Mapped[list[Any]]  # the parameters of each entry link by which they came, in order
     created_at: Mapped[datetime] = mapped_column(default=now)
     __table_args__ = (UniqueConstraint("study_id", "source", "external_id"),)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from statistics import median
 from typing import Any
 
@@ -261,10 +262,11 @@ def _trial_row(
         device_pixel_ratio=timing["device_pixel_ratio"],
         selection_probability=row.selection_probability,
         allocation_rule=row.allocation_rule,
-        presented_at=timing["presented_at"],
+        presented_at=datetime.fromisoformat(timing["presented_at"]),
         received_at=row.received_at,
         excluded=False,
         exclusion_reasons=(),
+        set_id=condition.set_id if condition else None,
         target_id=row.target_id,
         cluster_id=row.cluster,
         start_id=row.start_id,

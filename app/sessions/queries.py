@@ -35,13 +35,23 @@ def lock(db: DbSession, token: str) -> None:
 
 
 def recruited(db: DbSession, study_id: int, source: str, external_id: str) -> t.RecruiterId | None:
+    """The person of that id, kept to ourselves until the commit: what they do through several tabs comes in turn."""
     return db.scalar(
-        select(t.RecruiterId).where(
+        select(t.RecruiterId)
+        .where(
             t.RecruiterId.study_id == study_id,
             t.RecruiterId.source == source,
             t.RecruiterId.external_id == external_id,
         )
+        .with_for_update()
     )
+
+
+def is_named(db: DbSession, participant_id: int) -> bool:
+    named = select(t.RecruiterId.id).where(
+        t.RecruiterId.participant_id == participant_id, t.RecruiterId.external_id.is_not(None)
+    )
+    return db.scalar(named.limit(1)) is not None
 
 
 def run_of(db: DbSession, study_id: int, participant_id: int, mode: str) -> t.Session | None:

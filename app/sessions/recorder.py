@@ -34,7 +34,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from app.db import tables as t
-from app.db.engine import UNAVAILABLE, Database
+from app.db.engine import UNAVAILABLE, Database, keep_durable
 from app.db.types import Json, Utc
 from app.errors import Busy
 from app.sessions.states import ANSWERING, State, after_answer
@@ -222,6 +222,7 @@ class PostgresRecorder:
         self._engine = create_async_engine(
             self._url, pool_size=10, max_overflow=20, pool_pre_ping=True, hide_parameters=True
         )
+        keep_durable(self._engine.sync_engine)
 
     async def close(self) -> None:
         await self._engine.dispose()

@@ -28,6 +28,7 @@ from app.studies.protocol import Protocol
 from app.trials import TRIAL_TYPES
 
 ALLOCATION_RULE = "least_served"
+MOST_ARRIVALS = 100  # different links of one person that are kept
 
 
 def arrive(db: DbSession, *, slug: str, entry: Entry, mode: str) -> str:
@@ -59,7 +60,7 @@ def _participant(db: DbSession, study_id: int, entry: Entry) -> int:
     if entry.external_id is not None:
         known = queries.recruited(db, study_id, entry.source, entry.external_id)
         if known is not None:
-            return known.participant_id
+            return _came_again(known, entry)
     person = t.Participant(pseudonym=secrets.token_hex(6))
     if entry.external_id is None and not entry.query:
         db.add(person)
@@ -74,16 +75,22 @@ def _participant(db: DbSession, study_id: int, entry: Entry) -> int:
                     study_id=study_id,
                     participant_id=person.id,
                     source=entry.source,
-                    # nobody else can be named by the pseudonym of somebody who came without an id
-                    external_id=entry.external_id or f"anonymous:{person.pseudonym}",
-                    query=entry.query,
+                    external_id=entry.external_id,
+                    arrivals=[entry.query],
                 )
             )
     except IntegrityError:  # the same person, through another tab, a moment ago
         known = queries.recruited(db, study_id, entry.source, entry.external_id or "")
         assert known is not None
-        return known.participant_id
+        return _came_again(known, entry)
     return person.id
+
+
+def _came_again(known: t.RecruiterId, entry: Entry) -> int:
+    """Keep what this link says too: a recruiter's second submission has an id of its own, by which it is paid."""
+    if entry.query not in known.arrivals and len(known.arrivals) < MOST_ARRIVALS:
+        known.arrivals = [*known.arrivals, entry.query]
+    return known.participant_id
 
 
 def find_run(db: DbSession, *, token: str) -> t.Session:
@@ -94,6 +101,11 @@ def find_run(db: DbSession, *, token: str) -> t.Session:
     return run
 
 
+def is_named(db: DbSession, run: t.Session) -> bool:
+    """Whether a recruiter says who this is, so that the entry link itself leads them back to their run."""
+    return queries.is_named(db, run.participant_id)
+
+
 def protocol_of(run: t.Session) -> Protocol:
     return Protocol.model_validate(run.version.protocol)
 
@@ -101,11 +113,11 @@ def protocol_of(run: t.Session) -> Protocol:
 def consent(db: DbSession, *, token: str, agreed: bool, lease_minutes: int) -> None:
     """Record the decision and, if they agreed, deal the plan. Agreeing twice changes nothing."""
     run = find_run(db, token=token)
+    _take_turn(db, run)
     if not agreed:
         run.state = step(run.state, State.DECLINED)
         run.finished_at = now()
         return
-    _take_turn(db, run)
     if run.consented_at is not None:
         return
     step(run.state, State.CONSENTED)
@@ -119,15 +131,17 @@ def consent(db: DbSession, *, token: str, agreed: bool, lease_minutes: int) -> N
 
 
 def _take_turn(db: DbSession, run: t.Session) -> None:
-    """Plans of one version and mode are dealt one after the other, so that they count each other.
+    """Plans of one version and mode are dealt one after the other, so that they count each other, and what is decided
+    about this run is decided on what it is now.
 
-    SQLite writes one at a time anyhow; on PostgreSQL an advisory lock does it, held until the commit.
+    SQLite writes one at a time anyhow; on PostgreSQL two locks do it, held until the commit.
     """
     if db.get_bind().dialect.name == "postgresql":
         db.execute(
             text("SELECT pg_advisory_xact_lock(:version, hashtext(:mode))"),
             {"version": run.version_id, "mode": run.mode},
         )
+        queries.lock(db, run.token)
         db.refresh(run)
 
 

@@ -1,9 +1,8 @@
 """What the browser measured while a trial was on the screen. Its twin is the typedef in static/js/participant."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 Milliseconds = Annotated[float, Field(ge=0, le=1e10, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
@@ -26,8 +25,8 @@ class Timing(BaseModel):
     onset: Milliseconds = Field(description="Frame in which the pictures were drawn.")
     onset_paint: Milliseconds | None = Field(default=None, description="The frame after it: when they were on screen.")
     t_event: Milliseconds
-    presented_at: datetime = Field(description="Onset on the wall clock of the participant's computer.")
-    time_elapsed: Milliseconds = Field(description="From the start of the run's page to the end of the trial.")
+    presented_at: AwareDatetime = Field(description="Onset on the wall clock of the participant's computer.")
+    time_elapsed: Milliseconds = Field(description="From consent to the end of the trial, also through reloads.")
     source: Literal["mouse", "touch", "pen", "keyboard"]
     early_presses: Count
     frames: Frames

@@ -45,17 +45,21 @@ def _visit(
     told = _checked(client.get(f"/run/{token}/plan")).json()
     with database.reading() as db:
         plan = load_plan(db, token=token)
+    elapsed = 0.0
     for view in told["trials"]:
         for address in view["images"].values():
             _checked(client.get(address))
-        _answer(client, token, plan, view["trial"], observer, rng)
+        elapsed += _answer(client, token, plan, view["trial"], observer, rng, elapsed)
     ended = _checked(client.get(f"/run/{token}", headers={"Accept": "text/html"}))
     if "completion code" not in ended.text:
         raise AppError(f"run of {slug} did not end after its last answer")
     return len(told["trials"])
 
 
-def _answer(client: httpx.Client, token: str, plan: Plan, trial: int, observer: Observer, rng: Random) -> None:
+def _answer(
+    client: httpx.Client, token: str, plan: Plan, trial: int, observer: Observer, rng: Random, elapsed: float
+) -> float:
+    """Answer a trial; returns the reaction time, by which the pretended clock moves on."""
     planned = plan.trials[trial]
     answer = planned.kind.simulate(*planned.parts, observer, rng)
     rt = rng.lognormvariate(6.8, 0.35)
@@ -65,7 +69,7 @@ def _answer(client: httpx.Client, token: str, plan: Plan, trial: int, observer: 
         "onset_paint": None,
         "t_event": rt,
         "presented_at": datetime.now(UTC).isoformat(),
-        "time_elapsed": rt,
+        "time_elapsed": elapsed + rt,
         "source": "keyboard",
         "early_presses": 0,
         "frames": {"n": 0, "dropped": 0, "worst_ms": 0},
@@ -82,6 +86,7 @@ def _answer(client: httpx.Client, token: str, plan: Plan, trial: int, observer: 
     receipt = _checked(client.post(f"/run/{token}/responses", json=body)).json()
     if receipt["position"] != trial + 1:
         raise AppError(f"trial {trial} was answered, but the run is at {receipt['position']}")
+    return rt
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

@@ -172,8 +172,8 @@ def _refuse_few(protocol: Protocol, main: list[str], dropped: dict[str, DroppedT
         )
     if len(main) < FEWEST_TARGETS and not allow_few:
         raise Invalid(
-            f"study {protocol.slug}: only {len(main)} targets are valid in every set; fewer than {FEWEST_TARGETS} make "
-            f"intervals too wide to mean much. Publish with --allow-few if you know that"
+            f"study {protocol.slug}: only {len(main)} targets are valid in every set and not kept for practice and catch; "
+            f"fewer than {FEWEST_TARGETS} make intervals too wide to mean much. Publish with --allow-few if you know that"
         )
 
 

@@ -51,6 +51,7 @@ def publish_study(db: Session, *, prepared: Prepared) -> t.StudyVersion:
     study = queries.study(db, protocol.slug)
     if study is None:
         raise NotFound(f"there is no study {protocol.slug!r}")
+    db.refresh(study, with_for_update=True)  # two who publish at once get two numbers
     frozen = protocol.model_dump(mode="json")
     version = t.StudyVersion(
         study_id=study.id,

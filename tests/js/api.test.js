@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Ended, Outbox, backoff, retryAfter, storageOrMemory } from "../../static/js/participant/api.js";
+import { Behind, Ended, Outbox, backoff, retryAfter, storageOrMemory } from "../../static/js/participant/api.js";
 
 /** A server that answers as told, in order, and then stores everything. */
 function server(...replies) {
@@ -96,6 +96,42 @@ test("a conflict is settled by the server: the first answer stays and nothing is
   assert.equal(receipt.conflict, true);
   assert.deepEqual([...stored], [[0, 1]]);
   assert.equal(box.size, 0);
+});
+
+test("answers whose turn has not come are kept until those before them are given again", async () => {
+  const { fetch, stored } = server();
+  const behind = async (url, request) => {
+    const { trial } = JSON.parse(request.body);
+    return trial > stored.size ? reply(409, { position: stored.size }) : fetch(url, request);
+  };
+  const { box, storage } = outbox(behind);
+  await assert.rejects(box.add(item(2)), Behind); // the server lost answers 0 and 1
+  assert.equal(box.size, 1);
+  const again = outbox(behind, storage).box;
+  again.settle(0);
+  assert.deepEqual(again.trials, [2]);
+  again.add(item(0)).catch(() => {});
+  await again.add(item(1));
+  await again.flush();
+  assert.deepEqual([...stored.keys()], [0, 1, 2]);
+  assert.equal(again.size, 0);
+});
+
+test("what the server has already is forgotten", () => {
+  const { fetch } = server("network");
+  const { box } = outbox(fetch);
+  box.sleep = () => new Promise(() => {});
+  box.add(item(0));
+  box.add(item(1));
+  box.settle(1);
+  assert.deepEqual(box.trials, [1]);
+});
+
+test("a full storage is no obstacle", async () => {
+  const { fetch, stored } = server();
+  const full = { ...memory(), setItem: () => { throw new DOMException("full", "QuotaExceededError"); } };
+  await outbox(fetch, full).box.add(item(0));
+  assert.equal(stored.size, 1);
 });
 
 test("a run that has ended stops delivery and keeps the answers", async () => {

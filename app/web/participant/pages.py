@@ -13,7 +13,7 @@ class ConsentPage(Page):
     template: ClassVar[str] = "participant/consent.html"
     title: str
     paragraphs: tuple[str, ...]
-    slug: str  # under which the browser remembers a run that was not finished
+    remember: str | None  # under which a browser keeps a run that is not finished; None where the link leads back
     action: str
     locale: str
 
@@ -40,7 +40,7 @@ class DebriefPage(Page):
     title: str
     paragraphs: tuple[str, ...]
     code: str
-    slug: str
+    remember: str | None
     locale: str
 
 
@@ -52,4 +52,5 @@ class EndedPage(Page):
     title: str
     heading: str
     paragraphs: tuple[str, ...]
+    remember: str | None
     locale: str

@@ -3,6 +3,7 @@
 from typing import Any
 
 from app.db.tables import Session
+from app.db.types import now
 from app.sessions import service
 from app.sessions.plan import Plan, PlannedTrial
 from app.sessions.states import State
@@ -19,34 +20,36 @@ _ENDED = {
 }
 
 
-def page_of(run: Session) -> Page:
-    """The page that shows where a run stands."""
+def page_of(run: Session, *, is_named: bool) -> Page:
+    """The page that shows where a run stands. Whom a recruiter names, the entry link leads back; for others the browser
+    remembers the run."""
     protocol = service.protocol_of(run)
+    remember = None if is_named else f"{protocol.slug}:{run.mode}"
     locale = protocol.consent.locale
     if run.state == State.ARRIVED:
         return ConsentPage(
             protocol.title,
             paragraphs(protocol.texts.consent),
-            protocol.slug,
+            remember,
             f"/run/{run.token}/consent",
             locale,
         )
     if run.state == State.COMPLETED:
         text = paragraphs(protocol.texts.debrief)
-        return DebriefPage(protocol.title, text, run.completion_code or "", protocol.slug, locale)
+        return DebriefPage(protocol.title, text, run.completion_code or "", remember, locale)
     if State(run.state) in _ENDED:
         heading, lines = _ENDED[State(run.state)]
-        return EndedPage(protocol.title, heading, lines, locale)
-    return _run_page(run, protocol)
+        return EndedPage(protocol.title, heading, lines, remember, locale)
+    return _run_page(run, protocol, remember)
 
 
 def preview_page() -> Page:
     """For recruiters' previews: nothing is created."""
     lines = ("This is a preview: nothing is recorded.", "The study opens here once you have accepted it.")
-    return EndedPage("Preview", "A study about images", lines, "en")
+    return EndedPage("Preview", "A study about images", lines, None, "en")
 
 
-def _run_page(run: Session, protocol: Protocol) -> RunPage:
+def _run_page(run: Session, protocol: Protocol, remember: str | None) -> RunPage:
     base = f"/run/{run.token}"
     return RunPage(
         title=protocol.title,
@@ -58,7 +61,7 @@ def _run_page(run: Session, protocol: Protocol) -> RunPage:
             "run": base,
             "plan": f"{base}/plan",
             "responses": f"{base}/responses",
-            "slug": protocol.slug,
+            "remember": remember,
             "question": protocol.question,
             "size": protocol.display.size,
             "native": run.version.report["native_px"],
@@ -76,6 +79,7 @@ def plan_of(token: str, run: Session, plan: Plan) -> dict[str, Any]:
         "total": plan.total,
         "practice": plan.practice,
         "state": run.state,
+        "elapsed": round((now() - run.consented_at).total_seconds() * 1000) if run.consented_at else 0,  # ms
         "trials": [_trial_of(token, trial) for trial in plan.trials[run.position :]],
     }
 

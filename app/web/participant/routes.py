@@ -24,7 +24,7 @@ router = APIRouter()
 
 @router.get("/s/{slug}")
 def enter(request: Request, slug: str, services: ServicesDep, db: Db) -> Response:
-    entry = read_entry(request.query_params)
+    entry = read_entry(request.query_params.multi_items())
     if entry.is_preview:
         studies.published(db, slug=slug)
         return respond(request, present.preview_page())
@@ -34,7 +34,8 @@ def enter(request: Request, slug: str, services: ServicesDep, db: Db) -> Respons
 
 @router.get("/run/{token}")
 def show(request: Request, token: str, db: ReadDb) -> Response:
-    return respond(request, present.page_of(service.find_run(db, token=token)))
+    run = service.find_run(db, token=token)
+    return respond(request, present.page_of(run, is_named=service.is_named(db, run)))
 
 
 @router.post("/run/{token}/consent")

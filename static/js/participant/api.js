@@ -4,6 +4,9 @@
 /** The run ended or is not known: nothing more can be delivered. */
 export class Ended extends Error {}
 
+/** The server does not have the answers before this one (a restored backup): they must be given again first. */
+export class Behind extends Error {}
+
 /** Waiting time before attempt `n` (from 0): doubling from half a second to half a minute, between half and all of it. */
 export function backoff(n, random = Math.random) {
   return Math.min(30000, 500 * 2 ** n) * (0.5 + random() / 2);
@@ -32,6 +35,9 @@ export function storageOrMemory(open = () => window.localStorage) {
   }
 }
 
+/** Where a browser keeps the address of a run that is not finished. */
+export const rememberedAs = (name) => `alike:run:${name}`;
+
 /** Answers on their way to the server: delivered in order, one at a time, until acknowledged. */
 export class Outbox {
   #waiting;
@@ -40,11 +46,12 @@ export class Outbox {
 
   /**
    * @param {{run: string, url: string, storage: Storage, fetch: typeof fetch, sleep: (ms: number) => Promise<void>,
-   *   onState: (state: "delivering"|"retrying"|"idle") => void, onPosition: (position: number) => void}} options
+   *   onState: (state: "delivering"|"retrying"|"idle") => void, onPosition: (position: number, trial: number) => void,
+   *   onFailed: (problem: Error) => void}} options
    */
-  constructor({ run, url, storage, fetch, sleep, onState = () => {}, onPosition = () => {} }) {
+  constructor({ run, url, storage, fetch, sleep, onState = () => {}, onPosition = () => {}, onFailed = () => {} }) {
     this.key = `alike:outbox:${run}`;
-    Object.assign(this, { url, storage, fetch, sleep, onState, onPosition });
+    Object.assign(this, { url, storage, fetch, sleep, onState, onPosition, onFailed });
     this.#waiting = this.#read();
   }
 
@@ -59,15 +66,21 @@ export class Outbox {
 
   /** Keep an answer and begin to deliver. Resolves with the server's receipt. */
   add(item) {
-    this.#waiting.push(item);
+    this.#waiting = [...this.#waiting, item].sort((a, b) => a.trial - b.trial);
     this.#write();
     const receipt = new Promise((resolve, reject) => this.#receipts.set(item.trial, { resolve, reject }));
-    receipt.catch(() => {}); // who does not wait for a receipt learns of the end from flush()
-    this.flush().catch(() => {});
+    receipt.catch(() => {}); // who does not wait for a receipt learns of the end from onFailed
+    this.flush().catch((problem) => this.onFailed(problem));
     return receipt;
   }
 
-  /** Deliver everything that waits; resolves when the server has it all. Rejects with Ended. */
+  /** Forget answers that the server has already, by the number of answers that it has. */
+  settle(position) {
+    this.#waiting = this.#waiting.filter((item) => item.trial >= position);
+    this.#write();
+  }
+
+  /** Deliver everything that waits; resolves when the server has it all. Rejects with Ended or Behind. */
   flush() {
     if (this.#waiting.length === 0) {
       this.onState("idle");
@@ -84,9 +97,11 @@ export class Outbox {
         this.onState(attempt === 0 ? "delivering" : "retrying");
         const outcome = await this.#post(this.#waiting[0]);
         if (outcome.ended) this.#end(new Ended(outcome.ended));
+        if (outcome.receipt?.position < this.#waiting[0].trial) this.#end(new Behind());
         if (outcome.receipt) this.#acknowledge(outcome.receipt);
         else await this.sleep(outcome.retry ?? backoff(attempt));
         attempt = outcome.receipt ? 0 : attempt + 1;
+        if (this.#waiting[0]?.trial > outcome.receipt?.position) break; // its turn comes when those before it are given
       }
     } finally {
       this.#running = null;
@@ -105,7 +120,7 @@ export class Outbox {
     this.#write();
     this.#receipts.get(trial)?.resolve(receipt);
     this.#receipts.delete(trial);
-    this.onPosition(receipt.position);
+    this.onPosition(receipt.position, trial);
   }
 
   async #post(item) {
@@ -137,7 +152,11 @@ export class Outbox {
   }
 
   #write() {
-    if (this.#waiting.length > 0) this.storage.setItem(this.key, JSON.stringify(this.#waiting));
-    else this.storage.removeItem(this.key);
+    try {
+      if (this.#waiting.length > 0) this.storage.setItem(this.key, JSON.stringify(this.#waiting));
+      else this.storage.removeItem(this.key);
+    } catch {
+      // Storage is full: the answers are in memory, and on their way.
+    }
   }
 }

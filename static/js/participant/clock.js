@@ -17,7 +17,7 @@ export function frameWatch(interval, frame = requestAnimationFrame, cancel = can
   });
   return {
     first: () => times[0] ?? null,
-    stop() {
+    stop() { // twice is once
       cancel(handle);
       return frameStatistics(times, interval);
     },

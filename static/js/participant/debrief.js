@@ -1,10 +1,10 @@
 // At the end: nothing is left to continue, and the code can be copied.
 
-import { storageOrMemory } from "./api.js";
+import { rememberedAs, storageOrMemory } from "./api.js";
 
 const code = document.getElementById("code");
 const copy = document.getElementById("copy");
-storageOrMemory().removeItem(`alike:run:${code.dataset.slug}`);
+storageOrMemory().removeItem(rememberedAs(code.dataset.remember));
 if (navigator.clipboard) {
   copy.hidden = false;
   copy.addEventListener("click", async () => {

@@ -3,7 +3,6 @@
 import { earlyPresses } from "./input.js";
 import { frameWatch, round } from "./clock.js";
 import { pictureSize, roomFor } from "./size.js";
-import { Ended } from "./api.js";
 
 const LOOKAHEAD = 2;
 
@@ -14,7 +13,7 @@ const LOOKAHEAD = 2;
  * @property {?number} onset_paint the frame after it
  * @property {number} t_event
  * @property {string} presented_at onset on the wall clock, ISO 8601
- * @property {number} time_elapsed since the page began, ms
+ * @property {number} time_elapsed since consent, ms
  * @property {"mouse"|"touch"|"pen"|"keyboard"} source
  * @property {number} early_presses
  * @property {{n: number, dropped: number, worst_ms: number}} frames
@@ -32,7 +31,7 @@ export class Runner {
   /** `types` is the table of trial types, `view` what draws (view.js), `outbox` what delivers (api.js). */
   constructor({ settings, plan, outbox, stimuli, types, view, interval }) {
     Object.assign(this, { settings, plan, outbox, stimuli, types, view, interval });
-    this.began = performance.now();
+    this.began = performance.now() - plan.elapsed;
     this.counts = { focus_lost: 0, visibility_changes: 0, resizes: 0 };
     this.interruption = null;
     window.addEventListener("blur", () => { this.counts.focus_lost += 1; });
@@ -50,6 +49,7 @@ export class Runner {
     this.view.progress(this.plan.total - this.plan.trials.length, this.plan.total);
     for (let i = 0; i < this.plan.trials.length; i++) {
       const trial = this.plan.trials[i];
+      if (this.outbox.trials.includes(trial.trial)) continue; // answered before, and kept here until its turn came
       if (this.#isBreak(trial)) await this.view.rest(trial.trial - this.plan.practice, this.plan.total - this.plan.practice);
       if (trial.phase === "main" && trial.trial === this.plan.practice && this.plan.practice > 0) await this.view.practiceDone();
       await this.#ask(trial, i);
@@ -68,11 +68,13 @@ export class Runner {
 
   /** The trial is shown until it is answered; a pause takes the pictures away and shows it anew. */
   async #ask(trial, i) {
+    const before = { ...this.counts };
     for (;;) {
       try {
-        const { answer, timing } = await this.#show(trial, i);
+        const { answer, timing } = await this.#show(trial, i, before);
         const receipt = this.outbox.add({ trial: trial.trial, answer, timing });
-        if (trial.phase === "practice") await this.view.feedback(answer.choice, (await receipt).feedback);
+        const right = trial.phase === "practice" ? (await receipt).feedback : null;
+        if (Number.isInteger(right)) await this.view.feedback(answer.choice, right);
         return;
       } catch (problem) {
         if (problem.name !== "AbortError") throw problem;
@@ -81,35 +83,43 @@ export class Runner {
     }
   }
 
-  async #show(trial, i) {
+  async #show(trial, i, before) {
     const type = (await this.types[trial.type]()).default;
     const early = earlyPresses(type.keys);
-    await this.#decoded(trial);
-    this.#preload(i + 1).catch(() => {});
-    const images = {};
-    for (const [slot, url] of Object.entries(trial.images)) images[slot] = await this.stimuli.take(url);
-    await this.view.resumed();
-    const before = { ...this.counts };
-    const size = this.#size(images);
-    this.interruption = new AbortController();
-    let watch;
-    const shown = await type.run({
-      images,
-      size,
-      question: this.settings.question,
-      pixels: this.settings.kernel === "nearest",
-      stage: this.view.stage,
-      hint: this.view.hint,
-      signal: this.interruption.signal,
-      onShown: () => {
-        watch = frameWatch(this.interval);
-        this.view.progress(trial.trial, this.plan.total); // in the frame of the pictures, not before
-      },
-    });
-    const early_presses = early();
+    let watch = null;
+    try {
+      await this.#decoded(trial);
+      this.#preload(i + 1).catch(() => {});
+      const images = {};
+      for (const [slot, url] of Object.entries(trial.images)) images[slot] = await this.stimuli.take(url);
+      await this.view.resumed();
+      this.interruption = new AbortController();
+      const size = this.#size(images);
+      const shown = await type.run({
+        images,
+        size,
+        question: this.settings.question,
+        pixels: this.settings.kernel === "nearest",
+        stage: this.view.stage,
+        hint: this.view.hint,
+        signal: this.interruption.signal,
+        onShown: () => {
+          watch = frameWatch(this.interval);
+          this.view.progress(trial.trial, this.plan.total); // in the frame of the pictures, not before
+        },
+      });
+      return { answer: shown.answer, timing: this.#timing({ shown, watch, early, before, images, size }) };
+    } finally {
+      watch?.stop();
+      early();
+    }
+  }
+
+  /** @returns {Timing} */
+  #timing({ shown, watch, early, before, images, size }) {
     const first = watch.first();
-    const counted = Object.fromEntries(Object.keys(before).map((name) => [name, this.counts[name] - before[name]]));
-    const timing = {
+    const pictures = Object.values(images);
+    return {
       rt: round(Math.max(0, shown.t - shown.onset)),
       onset: round(shown.onset),
       onset_paint: first === null ? null : round(first),
@@ -117,16 +127,15 @@ export class Runner {
       presented_at: new Date(performance.timeOrigin + shown.onset).toISOString(),
       time_elapsed: round(performance.now() - this.began),
       source: shown.source,
-      early_presses,
+      early_presses: early(),
       frames: watch.stop(),
       frame_interval: this.interval,
-      ...counted,
+      ...Object.fromEntries(Object.keys(before).map((name) => [name, this.counts[name] - before[name]])),
       rendered_px: size,
-      natural_px: Object.values(images)[0].naturalWidth,
+      natural_px: Math.max(pictures[0].naturalWidth, pictures[0].naturalHeight),
       device_pixel_ratio: window.devicePixelRatio,
-      images_ok: Object.values(images).every((image) => image.complete && image.naturalWidth > 0),
+      images_ok: pictures.every((image) => image.complete && image.naturalWidth > 0),
     };
-    return { answer: shown.answer, timing };
   }
 
   /** Pictures that do not come are asked for again, for as long as it takes. */
@@ -150,7 +159,8 @@ export class Runner {
   }
 
   #size(images) {
-    const file = Object.values(images)[0].naturalWidth;
+    const [first] = Object.values(images);
+    const file = Math.max(first.naturalWidth, first.naturalHeight);
     return pictureSize({
       wanted: this.settings.size,
       native: this.settings.native ?? file,
@@ -165,5 +175,3 @@ export class Runner {
     this.interruption?.abort();
   }
 }
-
-export { Ended };

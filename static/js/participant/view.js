@@ -34,7 +34,15 @@ export function saving() {
 
 export function stopped(line) {
   hint.replaceChildren();
-  stage.replaceChildren(make("div", { class: "rest", role: "alert" }, make("h1", {}, "The study cannot go on"), make("p", {}, line)));
+  const again = make("button", { class: "primary", type: "button" }, "Load again");
+  again.addEventListener("click", () => window.location.reload());
+  const title = make("h1", {}, "The study cannot go on");
+  stage.replaceChildren(make("div", { class: "rest", role: "alert" }, title, make("p", {}, line), again));
+}
+
+/** A line in the dialog in which somebody leaves. */
+export function leaving(line) {
+  element("leaving-line").textContent = line;
 }
 
 /** A screen with one button; resolves when it is pressed. */

@@ -12,7 +12,11 @@ export default {
 
   /** Draw, wait for the choice; everything is built before the frame in which it is shown. */
   async run({ images, size, question, pixels, stage, hint, signal, onShown }) {
-    const sized = (image) => Object.assign(image, { width: size, height: size });
+    const sized = (image) => { // `size` is the longer side; a style, because the attributes drop fractions
+      const scale = size / Math.max(image.naturalWidth, image.naturalHeight);
+      Object.assign(image.style, { width: `${image.naturalWidth * scale}px`, height: `${image.naturalHeight * scale}px` });
+      return image;
+    };
     const buttons = SIDES.map((side, i) => make(
       "button",
       { class: "option", type: "button", "aria-label": `${side} image, key ${KEYS[i]}`, "aria-keyshortcuts": KEYS[i] },

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.db import tables as t
 from app.db.engine import Database
 from app.db.types import now
+from app.sessions.recorder import PostgresRecorder
 
 PATIENCE = 20
 
@@ -75,6 +76,27 @@ def test_a_cancelled_request_leaves_nothing_open(database: Database) -> None:
     with database.writing() as db:
         db.add(person("b"))
     assert names(database) == ["b"]
+
+
+def test_postgresql_waits_for_the_disk_whatever_it_is_set_up_to(postgres_url: str) -> None:
+    careless = Database(postgres_url)
+    with careless.engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {careless.url.database} SET synchronous_commit = off")
+    careless.close()
+
+    async def of_recorder() -> str:
+        recorder = PostgresRecorder(Database(postgres_url))
+        await recorder.start()
+        async with recorder._engine.connect() as connection:
+            shown = (await connection.exec_driver_sql("SHOW synchronous_commit")).scalar_one()
+        await recorder.close()
+        return str(shown)
+
+    database = Database(postgres_url)
+    with database.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+    database.close()
+    assert asyncio.run(of_recorder()) == "on"
 
 
 def test_reading_is_of_one_moment(database: Database) -> None:

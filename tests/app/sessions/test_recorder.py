@@ -28,7 +28,7 @@ def arrive(database: Database, n: int = 1, **changes: Any) -> list[str]:
     tokens = []
     for _ in range(n):
         with database.writing() as db:
-            tokens.append(service.arrive(db, slug="study", entry=read_entry({}), mode="live"))
+            tokens.append(service.arrive(db, slug="study", entry=read_entry([]), mode="live"))
         with database.writing() as db:
             service.consent(db, token=tokens[-1], agreed=True, lease_minutes=60)
     return tokens
@@ -76,7 +76,7 @@ def test_unknown_runs_and_ended_ones(database: Database, store: Store) -> None:
     publish(database, store)
     gone, fresh = arrive(database, 2)
     with database.writing() as db:
-        not_yet = service.arrive(db, slug="study", entry=read_entry({}), mode="live")
+        not_yet = service.arrive(db, slug="study", entry=read_entry([]), mode="live")
         service.withdraw(db, token=gone)
 
     async def work(recorder: Recorder) -> list[str]:

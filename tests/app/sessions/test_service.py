@@ -1,5 +1,7 @@
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -8,7 +10,7 @@ from sqlalchemy import select
 from app.db import tables as t
 from app.db.engine import Database
 from app.db.types import now
-from app.errors import Conflict, Gone, NotFound
+from app.errors import Conflict, Gone, Invalid, NotFound
 from app.sessions import service
 from app.sessions.entry import read_entry
 from app.sessions.states import _NEXT, State, after_answer, step
@@ -18,7 +20,7 @@ from tests.factories import publish
 
 def arrive(database: Database, query: dict[str, str] | None = None, mode: str = "live") -> str:
     with database.writing() as db:
-        return service.arrive(db, slug="study", entry=read_entry(query or {}), mode=mode)
+        return service.arrive(db, slug="study", entry=read_entry((query or {}).items()), mode=mode)
 
 
 def consent(database: Database, token: str) -> None:
@@ -47,7 +49,35 @@ def test_a_person_with_an_id_has_one_run_however_often_they_come(database: Datab
     with database.reading() as db:
         kept = db.scalar(select(t.RecruiterId).where(t.RecruiterId.external_id == "abc"))
         assert kept is not None
-        assert (kept.source, kept.query) == ("prolific", query)
+        # a submission that is taken again has an id of its own, by which it is paid
+        assert (kept.source, kept.arrivals) == ("prolific", [query, {**query, "SESSION_ID": "y"}])
+
+
+def test_nobody_comes_into_the_run_of_somebody_without_an_id(database: Database, store: Store) -> None:
+    """Pseudonyms are in every export: they must open nothing."""
+    publish(database, store)
+    token = arrive(database, {"utm_source": "mail"})
+    with database.reading() as db:
+        pseudonym = service.find_run(db, token=token).participant_id
+        name = db.get_one(t.Participant, pseudonym).pseudonym
+    for guess in (name, f"anonymous:{name}", "None", ""):
+        assert arrive(database, {"participant_id": guess}) != token
+    assert arrive(database, {"utm_source": "mail"}) != token
+
+
+def test_ids_that_differ_late_are_two_people_or_refused(database: Database, store: Store) -> None:
+    publish(database, store)
+    assert arrive(database, {"PROLIFIC_PID": "x" * 199 + "1"}) != arrive(database, {"PROLIFIC_PID": "x" * 199 + "2"})
+    with pytest.raises(Invalid, match="200 characters"):
+        arrive(database, {"PROLIFIC_PID": "x" * 201})
+    with pytest.raises(Invalid, match="parameters"):
+        arrive(database, {f"p{i}": "v" for i in range(60)} | {"PROLIFIC_PID": "p"})
+
+
+def test_values_that_come_twice_are_all_kept() -> None:
+    entry = read_entry([("a", "1"), ("PROLIFIC_PID", "p"), ("a", "2"), ("pass", "secret")])
+    assert entry.query == {"a": ["1", "2"], "PROLIFIC_PID": "p"}
+    assert read_entry([("PROLIFIC_PID", "p"), ("PROLIFIC_PID", "q")]).external_id == "p"
 
 
 def test_the_same_person_through_many_tabs_at_once(database: Database, store: Store) -> None:
@@ -63,6 +93,32 @@ def test_the_same_person_through_many_tabs_at_once(database: Database, store: St
         people = db.scalars(select(t.Session.participant_id)).all()
     assert len(tokens) == 8
     assert len(set(people)) == 1
+    assert len(set(tokens)) == 1
+
+
+def test_a_known_person_through_many_tabs_in_another_mode(database: Database, store: Store) -> None:
+    publish(database, store)
+    arrive(database, {"workerId": "w1"})
+    with ThreadPoolExecutor(8) as pool:
+        tokens = list(pool.map(lambda _: arrive(database, {"workerId": "w1"}, mode="pilot"), range(8)))
+    assert len(set(tokens)) == 1
+
+
+def test_yes_and_no_at_once_are_one_decision(database: Database, store: Store) -> None:
+    publish(database, store)
+
+    def decide(token: str, agreed: bool) -> None:
+        with suppress(Gone, Conflict), database.writing() as db:
+            service.consent(db, token=token, agreed=agreed, lease_minutes=60)
+
+    for _ in range(6):
+        token = arrive(database)
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(decide, [token] * 4, [True, False, True, False]))
+        with database.reading() as db:
+            run = service.find_run(db, token=token)
+            assert (run.state == State.DECLINED) == (run.consented_at is None)
+            assert (run.total > 0) == (run.consented_at is not None)
 
 
 def test_nothing_is_dealt_before_consent(database: Database, store: Store) -> None:
@@ -204,5 +260,5 @@ def test_the_state_follows_from_the_number_of_answers(position: int, state: str)
     ],
 )
 def test_recruiters_links(query: dict[str, str], source: str, external_id: str | None, is_preview: bool) -> None:
-    entry = read_entry(query)
+    entry = read_entry(query.items())
     assert (entry.source, entry.external_id, entry.is_preview, entry.query) == (source, external_id, is_preview, query)
