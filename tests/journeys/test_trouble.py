@@ -57,7 +57,7 @@ def test_the_server_comes_back_from_an_older_backup(page: Page, database: Databa
     enter(page)
     for _ in range(6):
         choose(page)
-    page.wait_for_function("localStorage.getItem(Object.keys(localStorage).find(k => k.includes('outbox'))) === null")
+    page.wait_for_function("() => localStorage.getItem(Object.keys(localStorage).find(k => k.includes('outbox'))) === null")
     with database.writing() as db:
         db.execute(delete(t.Response).where(t.Response.position >= 4))
         db.execute(update(t.Session).values(position=4))
@@ -132,6 +132,6 @@ def test_a_run_is_offered_to_those_whom_no_recruiter_names(page: Page, context: 
     page.get_by_role("button", name="Leave").click()
     page.get_by_role("button", name="Leave the study").click()
     expect(page.get_by_role("heading", name="left")).to_be_visible()
-    page.wait_for_function("Object.keys(localStorage).every(k => !k.startsWith('alike:run'))")
+    page.wait_for_function("() => Object.keys(localStorage).every(k => !k.startsWith('alike:run'))")
     page.goto("/s/study")
     expect(offer).to_be_hidden()
