@@ -35,14 +35,14 @@ TIMING: dict[str, Any] = {
 }
 
 
-def png(rng: np.random.Generator, size: int = SIZE) -> bytes:
+def png(rng: np.random.Generator, size: int = SIZE, height: int | None = None) -> bytes:
     buffer = io.BytesIO()
-    Picture.fromarray(rng.integers(0, 256, (size, size, 3), dtype=np.uint8)).save(buffer, "PNG")
+    Picture.fromarray(rng.integers(0, 256, (height or size, size, 3), dtype=np.uint8)).save(buffer, "PNG")
     return buffer.getvalue()
 
 
-def add_image(store: Store, rng: np.random.Generator) -> Image:
-    return Image(sha256=store.add_image(png(rng)), width=SIZE, height=SIZE)
+def add_image(store: Store, rng: np.random.Generator, height: int = SIZE) -> Image:
+    return Image(sha256=store.add_image(png(rng, height=height)), width=SIZE, height=height)
 
 
 def source(model: str, **changes: Any) -> Source:
@@ -68,6 +68,7 @@ def create_stimulus_set(
     per_cluster: int = 2,
     invalid: frozenset[int] = frozenset(),
     rng_seed: int = 7,
+    height: int = SIZE,
     **changes: Any,
 ) -> str:
     """A set in the store; sets of one `rng_seed` share targets and starts, as a generator's sets do. Returns its name."""
@@ -75,13 +76,13 @@ def create_stimulus_set(
     own = np.random.default_rng([rng_seed, sum(model.encode())])
     items = []
     for i in range(n_targets):
-        target, start = add_image(store, shared), add_image(store, shared)
+        target, start = add_image(store, shared, height), add_image(store, shared, height)
         items.append(
             Item(
                 target_id=f"picture-{i // per_cluster:02}/crop-{i % per_cluster}",
                 target=target,
                 start=start,
-                reconstruction=add_image(store, own),
+                reconstruction=add_image(store, own, height),
                 cluster=f"picture-{i // per_cluster:02}",
                 split="heldout",
                 start_id=f"grey-noise/{i}",

@@ -117,6 +117,6 @@ def test_from_a_recipe_to_a_score(environment: dict[str, str], tmp_path: Path) -
         rows = list(csv.DictReader(file))
     assert len(rows) == OBSERVERS * 24
     for score in scores:  # the table alone gives the score back
-        mine = [row for row in rows if row["condition"] == score["set_id"] or row["model_id"] == score["model"]]
+        mine = [row for row in rows if row["set_id"] == score["set_id"]]
         share = sum(int(row["chose_target"]) for row in mine) / len(mine)
         assert share == pytest.approx(score["alignment"])

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.db import tables as t
 from app.db.engine import Database
 from app.store import Store
-from tests.factories import publish
+from tests.factories import create_stimulus_set, publish
 from tests.journeys.conftest import PHONE
 
 TOTAL = 16  # 2 practice, 12 main, 2 catch trials
@@ -154,6 +154,17 @@ def test_timing_is_what_a_browser_saw(page: Page, database: Database) -> None:
     assert timing["rendered_px"] == 16
     assert timing["frames"]["n"] > 10
     assert timing["images_ok"] is True
+
+
+def test_pictures_keep_their_shape(page: Page, database: Database, store: Store) -> None:
+    sets = [create_stimulus_set(store, model, height=4) for model in ("wide-a", "wide-b")]
+    publish(database, store, sets=sets, display={"size": 64}, slug="wide")
+    page.goto("/s/wide")
+    page.get_by_role("button", name="I agree").click()
+    page.get_by_role("button", name="Begin").click()
+    expect(page.locator(".option")).to_have_count(2)
+    boxes = [page.locator(".trial img").nth(i).bounding_box() for i in range(3)]
+    assert [(box["width"], box["height"]) for box in boxes if box] == [(64, 32)] * 3
 
 
 def test_a_pause_hides_the_pictures_and_leaving_keeps_the_answers(page: Page, database: Database) -> None:

@@ -49,7 +49,9 @@ def test_log_in_read_download(page: Page, tmp_path: Path) -> None:
     expect(page.locator(".figure.narrow svg")).to_be_hidden()
     pictures = page.locator(".strip img")
     pictures.last.scroll_into_view_if_needed()
-    page.wait_for_function("() => [...document.querySelectorAll('.strip img')].every(i => i.complete && i.naturalWidth > 0)")
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.strip img')].every(i => i.complete && i.naturalWidth > 0)"
+    )
 
     with page.expect_download() as started:
         page.get_by_role("link", name="Download data").click()

@@ -57,7 +57,9 @@ def test_the_server_comes_back_from_an_older_backup(page: Page, database: Databa
     enter(page)
     for _ in range(6):
         choose(page)
-    page.wait_for_function("() => localStorage.getItem(Object.keys(localStorage).find(k => k.includes('outbox'))) === null")
+    page.wait_for_function(
+        "() => localStorage.getItem(Object.keys(localStorage).find(k => k.includes('outbox'))) === null"
+    )
     with database.writing() as db:
         db.execute(delete(t.Response).where(t.Response.position >= 4))
         db.execute(update(t.Session).values(position=4))
