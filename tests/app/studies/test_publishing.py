@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from app.db.engine import Database
 from app.errors import Invalid, NotFound
 from app.store import Ambiguous, NotInStore, Store
 from app.studies import service
-from app.studies.protocol import Protocol, read_protocol
+from app.studies.protocol import read_protocol
 from app.studies.publishing import prepare
 from tests.factories import create_stimulus_set, protocol, publish
 
@@ -109,8 +110,16 @@ def test_a_version_is_frozen_and_an_edit_makes_the_next(database: Database, stor
         service.published(db, slug="study", number=3)
 
 
-def test_the_example_protocol_is_read() -> None:
-    assert isinstance(read_protocol(Path("examples/demo/study.toml")), Protocol)
+def test_two_who_publish_at_once_get_two_versions(database: Database, store: Store) -> None:
+    publish(database, store)
+    prepared = prepare(protocol(["test/a", "test/b"]), store, allow_few=True)
+
+    def publish_again(_: int) -> int:
+        with database.writing() as db:
+            return service.publish_study(db, prepared=prepared).number
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(publish_again, range(4))) == [2, 3, 4, 5]
 
 
 @pytest.mark.parametrize(
