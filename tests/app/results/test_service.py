@@ -107,6 +107,28 @@ def test_external_ids_are_in_no_export(client: TestClient, database: Database, s
             assert len(data) > 1000
 
 
+def test_clocks_of_participants_are_exported_in_utc(client: TestClient, database: Database, store: Store) -> None:
+    publish(database, store)
+    Visitor(client).consent().answer(0, presented_at="2026-11-24T10:00:00.123456+01:00")
+    with database.reading() as db:
+        data = b"".join(EXPORTS["csv"].encode(service.trial_rows(db, slug="study", mode="live"))).decode()
+    [row] = csv.DictReader(io.StringIO(data))
+    assert row["presented_at"] == "2026-11-24T09:00:00.123Z"
+
+
+def test_conditions_of_one_name_are_told_apart(client: TestClient, database: Database, store: Store) -> None:
+    """Two checkpoints under one name: the table alone must give both scores back."""
+    names = [create_stimulus_set(store, "same", training_run=run, weights_sha256=run * 64) for run in "12"]
+    assert names[0] == names[1]
+    publish(database, store, sets=store.set_ids())
+    Visitor(client).consent().answer_all()
+    with database.reading() as db:
+        data = b"".join(EXPORTS["csv"].encode(service.trial_rows(db, slug="study", mode="live"))).decode()
+        scores = {score.set_id: score.n_responses for score in service.scores(db, slug="study", mode="live")}
+    rows = [row for row in csv.DictReader(io.StringIO(data)) if row["trial_role"] == "main"]
+    assert Counter(row["set_id"] for row in rows) == scores
+
+
 def test_versions_are_scored_apart(client: TestClient, database: Database, store: Store) -> None:
     publish(database, store)
     Visitor(client).consent().answer_all()

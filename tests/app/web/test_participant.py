@@ -206,6 +206,10 @@ def test_picture_names_lead_nowhere_else(client: TestClient, name: str) -> None:
         ({"trial": -1, "answer": {"choice": 0}, "timing": TIMING}, "trial"),
         ({"trial": 0, "answer": {"choice": 0}, "timing": {**TIMING, "rt": -5}}, "rt"),
         ({"trial": 0, "answer": {"choice": 0}, "timing": {**TIMING, "source": "telepathy"}}, "source"),
+        (
+            {"trial": 0, "answer": {"choice": 0}, "timing": {**TIMING, "presented_at": "2026-11-24T10:00"}},
+            "presented_at",
+        ),
         ({"trial": 0, "answer": {"choice": 0}}, "timing"),
         ({"trial": 0, "answer": {"choice": 0}, "timing": TIMING, "session": 3}, "session"),
     ],
