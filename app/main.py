@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
         database = Database(settings.database)
         recorder = open_recorder(database)
         images: LRUCache[str, bytes] = LRUCache(settings.image_cache_mib * 2**20, getsizeof=len)
-        app.state.services = Services(settings, database, Store(settings.store_url), recorder, images=images)
+        app.state.services = Services(settings, database, Store(settings.store_url), recorder, images)
         await recorder.start()
         try:
             yield

@@ -90,13 +90,11 @@ class Recipe(BaseModel):
 
 
 def read_recipe(path: Path, checkpoints: Path | None = None) -> Recipe:
-    """The recipe in a TOML file; `checkpoints` is the folder where relative checkpoint paths start. Raises GeneratorError with one line that names the field and what it accepts."""
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as problem:
-        raise GeneratorError(f"recipe {path} cannot be read: {problem.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise GeneratorError(f"recipe {path} is not a TOML file: {problem}") from None
+    """The recipe in a TOML file; `checkpoints` is the folder where relative checkpoint paths start.
+
+    Raises GeneratorError with one line that names the field and what it accepts.
+    """
+    data = read_toml(path)
     try:
         recipe = Recipe.model_validate(_beside(data, path.parent, checkpoints or path.parent))
     except ValidationError as problem:
@@ -111,6 +109,16 @@ def read_recipe(path: Path, checkpoints: Path | None = None) -> Recipe:
     except GeneratorError as problem:
         raise GeneratorError(f"recipe {path}: {problem}") from None
     return recipe
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Raises GeneratorError for a file that cannot be read or is no TOML."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise GeneratorError(f"recipe {path} cannot be read: {problem.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
+        raise GeneratorError(f"recipe {path} is not a TOML file: {problem}") from None
 
 
 def find_model(path: Path, name: str) -> ModelEntry:

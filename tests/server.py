@@ -1,9 +1,14 @@
-"""A real server on a real port, in this process, for those who speak to it over a socket."""
+"""A real server on a real port, in this process or in one of its own, for those who speak to it over a socket."""
 
+import signal
 import socket
+import subprocess
 import threading
-from collections.abc import Iterator
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 
@@ -35,3 +40,34 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
     return port
+
+
+@contextmanager
+def running(
+    command: Sequence[str | Path],
+    port: int,
+    environment: Mapping[str, str],
+    folder: Path,
+    is_up: "Callable[[], bool] | None" = None,
+) -> Iterator[str]:
+    """The address of a server in a process of its own, once it answers; ended by SIGTERM afterwards, as it must be."""
+    address = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(
+        command, env={**environment, "ALIKE_PORT": str(port)}, cwd=folder, stderr=subprocess.DEVNULL
+    )
+    try:
+        while not (is_up or (lambda: _answers(address)))():
+            assert server.poll() is None, "the server ended while it started"
+            time.sleep(0.1)
+        yield address
+    finally:
+        server.terminate()
+        assert server.wait(timeout=20) in {0, -signal.SIGTERM}
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{address}/healthz", timeout=1).close()
+    except OSError:
+        return False
+    return True

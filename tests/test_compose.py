@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 import urllib.request
 from pathlib import Path
@@ -16,7 +15,7 @@ import yaml
 from app.config import Settings
 from app.db.engine import Database
 from tests.conftest import SECRET
-from tests.server import free_port
+from tests.server import free_port, running
 
 COMPOSE: dict[str, Any] = yaml.safe_load(Path("docker-compose.yml").read_text())
 DOCKERFILE = Path("Dockerfile").read_text()
@@ -82,7 +81,7 @@ def test_the_server_container_comes_up_and_its_health_check_knows(postgres_url: 
         connection.exec_driver_sql("DROP SCHEMA public CASCADE")
         connection.exec_driver_sql("CREATE SCHEMA public")
     database.close()
-    port = str(free_port())
+    port = free_port()
     told = COMPOSE["services"]["web"]["environment"]
     assert told["ALIKE_DATABASE_URL"].startswith("postgresql://alike:${POSTGRES_PASSWORD")
     environment = {
@@ -91,7 +90,6 @@ def test_the_server_container_comes_up_and_its_health_check_knows(postgres_url: 
         "ALIKE_DATABASE_URL": postgres_url.replace("postgresql+psycopg://", "postgresql://"),
         "ALIKE_SECRET_KEY": SECRET,
         "ALIKE_HOST": "0.0.0.0",
-        "ALIKE_PORT": port,
         "ALIKE_DATA_DIR": str(tmp_path / "data"),
         "ALIKE_STORE": str(tmp_path / "store"),
     }
@@ -102,16 +100,10 @@ def test_the_server_container_comes_up_and_its_health_check_knows(postgres_url: 
         return subprocess.run(health, env=environment, capture_output=True, check=False).returncode == 0
 
     assert not is_healthy()
-    server = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(300):
-            if is_healthy():
-                break
-            assert server.poll() is None
-            time.sleep(0.1)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/login") as page:
-            assert page.status == 200
-    finally:
-        server.terminate()
-        assert server.wait(timeout=20) in {0, -15}  # `exec`: the signal reaches the server itself
+    # `exec` in the command: the signal that ends it must reach the server itself
+    with (
+        running(command, port, environment, tmp_path, is_healthy) as url,
+        urllib.request.urlopen(f"{url}/login") as page,
+    ):
+        assert page.status == 200
     assert not is_healthy()

@@ -5,16 +5,12 @@ import json
 import os
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.factories import recovers
-from tests.server import free_port
+from tests.server import free_port, running
 
 BIN = Path(sys.executable).parent
 RECIPE = """
@@ -64,25 +60,7 @@ OBSERVERS, ALIGNMENT, LAPSE = 10, 0.9, 0.2
 def environment(tmp_path: Path) -> dict[str, str]:
     (tmp_path / "recipe.toml").write_text(RECIPE)
     (tmp_path / "study.toml").write_text(STUDY)
-    return {**os.environ, "ALIKE_DATA_DIR": str(tmp_path), "ALIKE_PORT": str(free_port()), "COLUMNS": "200"}
-
-
-@contextmanager
-def serving(environment: dict[str, str]) -> Iterator[str]:
-    url = f"http://127.0.0.1:{environment['ALIKE_PORT']}"
-    server = subprocess.Popen([BIN / "alike", "serve"], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(200):
-            try:
-                urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None
-                time.sleep(0.1)
-        yield url
-    finally:
-        server.terminate()
-        assert server.wait(timeout=20) in {0, -15}
+    return {**os.environ, "ALIKE_DATA_DIR": str(tmp_path)}
 
 
 def test_from_a_recipe_to_a_score(environment: dict[str, str], tmp_path: Path) -> None:
@@ -102,7 +80,7 @@ def test_from_a_recipe_to_a_score(environment: dict[str, str], tmp_path: Path) -
     run("alike", "db", "upgrade")
     run("alike", "study", "new", "study.toml")
     run("alike", "study", "publish", "walk")
-    with serving(environment) as url:
+    with running([BIN / "alike", "serve"], free_port(), environment, tmp_path) as url:
         told = ("--observers", str(OBSERVERS), "--alignment", str(ALIGNMENT), "--lapse", str(LAPSE), "--url", url)
         run("alike", "simulate", "walk", *told)
 

@@ -5,13 +5,12 @@ import re
 import subprocess
 import sys
 import sysconfig
-import time
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from tests.server import free_port
+from tests.server import free_port, running
 
 GENERATOR_ONLY = {"torch", "torchvision", "skimage", "sklearn", "tqdm"}
 
@@ -39,20 +38,9 @@ def binaries(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_it_serves_from_an_empty_folder(binaries: Path, tmp_path: Path) -> None:
-    port = free_port()
-    environment = {**os.environ, "ALIKE_PORT": str(port)}
-    environment.pop("PYTHONPATH", None)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     subprocess.run([binaries / "alike", "db", "upgrade"], check=True, cwd=tmp_path, env=environment)
-    server = subprocess.Popen([binaries / "alike", "serve"], cwd=tmp_path, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"{url}/healthz", timeout=1).close()
-                break
-            except OSError:
-                assert server.poll() is None
-                time.sleep(0.1)
+    with running([binaries / "alike", "serve"], free_port(), environment, tmp_path) as url:
         with urllib.request.urlopen(f"{url}/login") as page:
             html = page.read().decode()
         links = re.findall(r'"(/static/[^"]+)"', html)
@@ -60,9 +48,6 @@ def test_it_serves_from_an_empty_folder(binaries: Path, tmp_path: Path) -> None:
         for link in links:
             with urllib.request.urlopen(url + link) as file:
                 assert file.read()
-    finally:
-        server.terminate()
-        server.wait(timeout=20)
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["data"]
 
 

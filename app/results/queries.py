@@ -18,7 +18,6 @@ _BATCH = 1000
 class AnswerRow:
     """One stored answer, the trial it answers, and whose it is."""
 
-    response_id: int
     participant: str
     session: str
     position: int
@@ -62,7 +61,6 @@ def answers(db: DbSession, version_id: int, mode: str, *, role: str | None = Non
 def _answers() -> Select[*tuple[Any, ...]]:
     return (
         select(
-            t.Response.id,
             t.Participant.pseudonym,
             t.Session.public_id,
             t.Response.position,

@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from sqlalchemy.orm import Session as DbSession
 
 from app.accounts import service as accounts
+from app.accounts.throttle import Throttle
 from app.config import Settings
 from app.db.engine import Database
 from app.db.tables import Researcher
@@ -29,8 +30,9 @@ class Services:
     database: Database
     store: Store
     recorder: Recorder
+    images: LRUCache[str, bytes]
     plans: LRUCache[str, Plan] = field(default_factory=lambda: LRUCache(PLANS_KEPT))
-    images: LRUCache[str, bytes] = field(default_factory=lambda: LRUCache(64 * 2**20, getsizeof=len))
+    throttle: Throttle = field(default_factory=Throttle)
     hashing: CapacityLimiter = field(default_factory=lambda: CapacityLimiter(HASHING_THREADS))
 
 

@@ -1,7 +1,5 @@
 """Distances between two pictures, taken on the 8-bit files that people see."""
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
@@ -23,9 +21,3 @@ def ssim(a: Pixels, b: Pixels) -> float:
             a, b, data_range=255, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
         )
     )
-
-
-METRICS: dict[str, Callable[[Pixels, Pixels], float]] = {
-    "pixel_l2": pixel_l2,
-    "ssim": ssim,
-}

@@ -1,12 +1,12 @@
 """Everything that decides the weights of a training, in one frozen value with one hash."""
 
-import tomllib
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from generator.errors import GeneratorError
+from generator.recipe import read_toml
 
 
 class _Part(BaseModel):
@@ -66,12 +66,9 @@ class TrainRecipe(_Part):
 
 def read_train_recipe(path: Path) -> TrainRecipe:
     """Raises GeneratorError with one line that names the field."""
+    data = read_toml(path)
     try:
-        return TrainRecipe.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
-    except OSError as problem:
-        raise GeneratorError(f"recipe {path} cannot be read: {problem.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as problem:
-        raise GeneratorError(f"recipe {path} is not a TOML file: {problem}") from None
+        return TrainRecipe.model_validate(data)
     except ValidationError as problem:
         first = problem.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

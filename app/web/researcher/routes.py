@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from app.accounts import service as accounts
-from app.accounts.throttle import Throttle, Throttled
+from app.accounts.throttle import Throttled
 from app.config import Settings
 from app.errors import Forbidden, NotFound
 from app.exports import EXPORTS
@@ -21,7 +21,6 @@ from app.web.researcher.pages import LoginPage, StudiesPage
 from app.web.templates import respond
 
 router = APIRouter()
-_throttle = Throttle()
 EXAMPLES = 8
 SHOWN_MODES = ("live", "pilot", "simulated")
 VersionNumber = Annotated[int | None, Query(ge=1, lt=2**31)]
@@ -61,14 +60,14 @@ async def login(
 
 
 def _check_password(services: Services, key: str, email: str, password: str) -> int:
-    _throttle.admit(key)
+    services.throttle.admit(key)
     try:
         with services.database.reading() as db:
             researcher_id = accounts.check_password(db, email=email, password=password)
     except Forbidden:
-        _throttle.failed(key)
+        services.throttle.failed(key)
         raise
-    _throttle.succeeded(key)
+    services.throttle.succeeded(key)
     return researcher_id
 
 

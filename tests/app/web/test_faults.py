@@ -12,31 +12,19 @@ from fastapi.testclient import TestClient
 from sqlalchemy import event
 
 from app.accounts import service as accounts
-from app.accounts.throttle import FREE_ATTEMPTS, Throttle
+from app.accounts.throttle import FREE_ATTEMPTS
 from app.config import Settings
 from app.db.engine import Database
 from app.errors import AppError
 from app.main import create_app
 from app.store import Store
 from app.web.errors import STATUS
-from app.web.researcher import routes
+from tests.app.web.conftest import EMAIL, PASSWORD
 from tests.conftest import SECRET
 from tests.factories import publish
 from tests.visitor import HTML, Visitor
 
-EMAIL, PASSWORD = "ada@example.org", "a long enough password"
 PATIENCE = 30
-
-
-@pytest.fixture(autouse=True)
-def fresh_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_throttle", Throttle())
-
-
-@pytest.fixture
-def researcher(database: Database) -> None:
-    with database.writing() as db:
-        accounts.add_researcher(db, email=EMAIL, password_hash=accounts.hash_password(PASSWORD))
 
 
 @pytest.fixture

@@ -14,23 +14,10 @@ from app.errors import Forbidden, Invalid
 from app.main import create_app
 from app.sessions.links import make_pass
 from app.store import Store
-from app.web.researcher import routes
+from tests.app.web.conftest import EMAIL, PASSWORD
 from tests.conftest import SECRET
 from tests.factories import publish
 from tests.visitor import Visitor
-
-EMAIL, PASSWORD = "ada@example.org", "a long enough password"
-
-
-@pytest.fixture(autouse=True)
-def fresh_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(routes, "_throttle", Throttle())
-
-
-@pytest.fixture
-def researcher(database: Database) -> None:
-    with database.writing() as db:
-        accounts.add_researcher(db, email=EMAIL, password_hash=accounts.hash_password(PASSWORD))
 
 
 def log_in(client: TestClient, email: str = EMAIL, password: str = PASSWORD) -> int:
