@@ -1,4 +1,4 @@
-"""Adam (Kingma & Ba 2015), per pixel: far fewer iterations than the paper's step."""
+"""Adam (Kingma & Ba 2015), per value: far fewer iterations than the paper's step."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -7,13 +7,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Moments:
-    """Running means of the gradient and of its square, for the whole batch."""
-
-    first: Tensor
-    second: Tensor
+from generator.inversion import Rows
 
 
 @dataclass(frozen=True)
@@ -22,18 +16,17 @@ class Adam:
 
     lr: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     steps: Annotated[int, Field(ge=1)] = 1000
-    stop_at: Annotated[float, Field(gt=0)] | None = None
     beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
     eps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-8
 
-    def begin(self, images: Tensor) -> Moments:
-        return Moments(torch.zeros_like(images), torch.zeros_like(images))
+    def begin(self, z: Tensor) -> Rows:
+        return {"first": torch.zeros_like(z), "second": torch.zeros_like(z)}
 
-    def step(self, images: Tensor, gradient: Tensor, memory: Moments, active: Tensor, iteration: int) -> Tensor:
-        first = self.beta1 * memory.first[active] + (1 - self.beta1) * gradient
-        second = self.beta2 * memory.second[active] + (1 - self.beta2) * gradient**2
-        memory.first[active], memory.second[active] = first, second
-        unbiased = first / (1 - self.beta1 ** (iteration + 1))
-        scale = (second / (1 - self.beta2 ** (iteration + 1))).sqrt() + self.eps
-        return images - self.lr * unbiased / scale
+    def step(self, z: Tensor, gradient: Tensor, losses: Tensor, memory: Rows, iteration: Tensor) -> tuple[Tensor, Rows]:  # noqa: ARG002
+        first = self.beta1 * memory["first"] + (1 - self.beta1) * gradient
+        second = self.beta2 * memory["second"] + (1 - self.beta2) * gradient**2
+        t = (iteration + 1).view(-1, *[1] * (z.dim() - 1)).to(z.dtype)
+        unbiased = first / (1 - self.beta1**t)
+        scale = (second / (1 - self.beta2**t)).sqrt() + self.eps
+        return z - self.lr * unbiased / scale, {"first": first, "second": second}
