@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from generator.proof.yardstick import YARDSTICKS
 from generator.store import Distribution
 
-_WORDS = {"jpeg90": "JPEG of quality 90", "shift1": "shift by a pixel", "8bit": "rounding to 8 bits"}
+_WORDS = {"jpeg90": "own JPEG", "shift1": "shift by a pixel", "8bit": "rounding"}
 
 
 @dataclass(frozen=True)

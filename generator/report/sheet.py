@@ -1,8 +1,7 @@
-"""What a stimulus set looks like: how far its images are from their targets, in numbers and as a contact sheet."""
+"""What stimulus sets look like, as one picture."""
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image as Picture
@@ -18,39 +17,6 @@ _COLUMNS = 15
 _PAPER, _INK, _MARK = (255, 255, 255), (40, 40, 40), (200, 30, 30)
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Shares in [0, 1] and means, over the valid items of a set (validity.md calls this the invariance reached)."""
-
-    n_items: int
-    n_valid: int
-    nearer_by_l2: float
-    nearer_by_ssim: float
-    distance_ratio: float
-    ssim: float
-    median_steps: float
-
-
-def summarize(found: StimulusSet) -> Summary:
-    """`nearer…`: share of IRIs nearer to their target than to their start. Raises GeneratorError if none is valid."""
-    valid = [item for item in found.items if item.valid]
-    if not valid:
-        raise GeneratorError(f"set {found.name} has no valid item")
-
-    def mean(name: str) -> float:
-        return float(np.mean([item.measures[name] for item in valid]))
-
-    return Summary(
-        n_items=len(found.items),
-        n_valid=len(valid),
-        nearer_by_l2=float(np.mean([item.measures["pixel_l2"] < item.measures["pixel_l2_to_start"] for item in valid])),
-        nearer_by_ssim=float(np.mean([item.measures["ssim"] > item.measures["ssim_to_start"] for item in valid])),
-        distance_ratio=mean("distance_ratio"),
-        ssim=mean("ssim"),
-        median_steps=float(np.median([item.steps or 0 for item in valid])),
-    )
-
-
 def contact_sheet(store: Store, sets: Sequence[StimulusSet], n_targets: int, *, only_redistributable: bool) -> bytes:
     """A PNG: target, start, then each set's image, for targets evenly spread over the first set.
 
@@ -58,15 +24,20 @@ def contact_sheet(store: Store, sets: Sequence[StimulusSet], n_targets: int, *, 
     sets do not share the targets, or if `only_redistributable` leaves none.
     """
     first, *others = sets
-    items = [item for item in first.items if item.redistributable or not only_redistributable]
-    if not items:
-        raise GeneratorError(f"set {first.name} has no target that is marked as redistributable")
-    chosen = [items[i] for i in np.linspace(0, len(items) - 1, min(n_targets, len(items))).astype(int)]
+    chosen = choose_items(first, n_targets, only_redistributable=only_redistributable)
     columns = [[item, *(_same_target(item, other) for other in others)] for item in chosen]
     labels = ["target", "start", *(found.source.model for found in sets)]
     buffer = io.BytesIO()
     _draw(store, labels, columns).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def choose_items(found: StimulusSet, n: int, *, only_redistributable: bool) -> list[Item]:
+    """At most `n` items, evenly spread over a set. Raises GeneratorError where none may be shown."""
+    items = [item for item in found.items if item.redistributable or not only_redistributable]
+    if not items:
+        raise GeneratorError(f"set {found.name} has no target that is marked as redistributable")
+    return [items[i] for i in np.linspace(0, len(items) - 1, min(n, len(items))).astype(int)]
 
 
 def _draw(store: Store, labels: Sequence[str], columns: Sequence[Sequence[Item]]) -> Picture.Image:
