@@ -1,5 +1,6 @@
 """Proof, on the stored file, that an image and its target are the same to a network: measures, nulls, gates."""
 
+from generator.proof.again import Difference, differences
 from generator.proof.display import Display
 from generator.proof.gates import GATES, Gate
 from generator.proof.measure import Triple, measure
@@ -10,11 +11,13 @@ from generator.proof.yardstick import yardsticks
 
 __all__ = [
     "GATES",
+    "Difference",
     "Display",
     "Gate",
     "Probe",
     "Triple",
     "choose_pool",
+    "differences",
     "find_classifier",
     "measure",
     "measure_null",
