@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,11 @@ def source(model: str, **changes: Any) -> Source:
         "loss": "relative_l2",
         "start": "grey-noise",
         "optimizer": "adam(lr=0.01)",
+        "stop": "error ≤ 0.1",
+        "clamp": "pass",
+        "relu": "true",
+        "parameterization": "pixel",
+        "transforms": "none",
         "target_set": "test",
     }
     return Source(**{**made, **changes})
@@ -69,14 +75,22 @@ def create_stimulus_set(
     invalid: frozenset[int] = frozenset(),
     rng_seed: int = 7,
     height: int = SIZE,
+    replicates: int = 1,
+    invalid_starts: frozenset[int] = frozenset(),
+    recipe: dict[str, Any] | None = None,
     **changes: Any,
 ) -> str:
-    """A set in the store; sets of one `rng_seed` share targets and starts, as a generator's sets do. Returns its name."""
+    """A set in the store; sets of one `rng_seed` share targets and starts, as a generator's sets do. Returns its name.
+
+    `invalid` are targets, `invalid_starts` those whose second start gave no valid image.
+    """
     shared = np.random.default_rng(rng_seed)
     own = np.random.default_rng([rng_seed, sum(model.encode())])
     items = []
-    for i in range(n_targets):
-        target, start = add_image(store, shared, height), add_image(store, shared, height)
+    targets = [add_image(store, shared, height) for _ in range(n_targets)]
+    for replicate, i in product(range(replicates), range(n_targets)):
+        target, start = targets[i], add_image(store, shared, height)
+        valid = i not in (invalid if replicate == 0 else invalid_starts)
         items.append(
             Item(
                 target_id=f"picture-{i // per_cluster:02}/crop-{i % per_cluster}",
@@ -85,10 +99,11 @@ def create_stimulus_set(
                 reconstruction=add_image(store, own, height),
                 cluster=f"picture-{i // per_cluster:02}",
                 split="heldout",
-                start_id=f"grey-noise/{i}",
+                start_id=f"grey-noise/{i}" + f"/{replicate}" * (replicate > 0),
+                replicate=replicate,
                 measures={"representation_error": 0.01, "pixel_l2": 0.2, "ssim": 0.5, "distance_ratio": 0.8},
-                valid=i not in invalid,
-                invalid_reasons=("too far",) if i in invalid else (),
+                valid=valid,
+                invalid_reasons=() if valid else ("too far",),
                 steps=10,
             )
         )
@@ -96,7 +111,7 @@ def create_stimulus_set(
     made = StimulusSet(
         name=f"test/{model}",
         source=source(model, **changes),
-        recipe={"made_by": "test"},
+        recipe=recipe or {"made_by": "test"},
         null={"relative": null},
         items=tuple(items),
     )

@@ -2,6 +2,7 @@
 
 from app.store.errors import Ambiguous, Damaged, NotInStore, StoreError, Unwritable
 from app.store.manifest import (
+    NOT_ASSESSED,
     Alternative,
     Distribution,
     Image,
@@ -15,6 +16,7 @@ from app.store.manifest import (
 from app.store.store import Problem, Store
 
 __all__ = [
+    "NOT_ASSESSED",
     "Alternative",
     "Ambiguous",
     "Damaged",

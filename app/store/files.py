@@ -46,6 +46,15 @@ class Files:
         except (OSError, ValueError) as problem:  # botocore's complaints reach us as either
             raise Unwritable(f"store {self.url} cannot be written ({name}): {problem}") from None
 
+    def remove(self, name: str) -> None:
+        """What is not there counts as removed."""
+        try:
+            self._fs.rm_file(self._path(name))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as problem:
+            raise Unwritable(f"{name} in store {self.url} cannot be removed: {problem}") from None
+
     def walk(self, folder: str) -> Iterator[str]:
         """Names of the files anywhere below `folder`, sorted; none where there is no such folder."""
         self._fs.invalidate_cache()

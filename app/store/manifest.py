@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+NOT_ASSESSED = "not assessed"
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -47,6 +48,11 @@ class Source(_Frozen):
     loss: str
     start: str
     optimizer: str
+    stop: str = Field(default="", description="When an image is good enough, e.g. `error ≤ 0.1`; empty: not recorded.")
+    clamp: str = Field(default="", description="Gradient of values at 0 or 1: `pass` or `block`.")
+    relu: str = Field(default="", description="Gradient through the last ReLU: `true` or `identity`.")
+    parameterization: str = Field(default="", description="`pixel`, `fourier` …")
+    transforms: str = Field(default="", description="Random changes before the network sees an image, or `none`.")
     target_set: str
 
 
@@ -67,7 +73,8 @@ class Item(_Frozen):
     valid: bool
     invalid_reasons: tuple[str, ...] = ()
     steps: int
-    loss_curve: tuple[float, ...] = Field(default=(), description="Loss at evenly spaced steps, first and last in.")
+    loss_curve: tuple[float, ...] = Field(default=(), description="Loss at some steps, first and last in.")
+    loss_steps: tuple[int, ...] = Field(default=(), description="The steps of the curve.")
     licence: str | None = None
     redistributable: bool | None = None
 
@@ -82,7 +89,9 @@ class Distribution(_Frozen):
 class StimulusSet(_Frozen):
     """One condition's stimuli. Its id is :meth:`id`."""
 
-    format: Literal["alike-stimuli/1"] = "alike-stimuli/1"
+    format: Literal["alike-stimuli/1", "alike-stimuli/2"] = Field(
+        default="alike-stimuli/2", description="1 knew no stop, clamp, relu, parameterization, transforms, loss steps."
+    )
     name: str
     source: Source
     recipe: dict[str, JsonValue] = Field(description="The generator's full input and versions; opaque here.")
@@ -90,8 +99,14 @@ class StimulusSet(_Frozen):
     items: tuple[Item, ...]
 
     def encode(self) -> bytes:
-        """Canonical JSON: sorted keys, no white space, UTF-8, no NaN."""
-        return canonical(self.model_dump(mode="json"))
+        """Canonical JSON: sorted keys, no white space, UTF-8, no NaN. What a format did not know is left out of it."""
+        value = self.model_dump(mode="json")
+        if self.format == "alike-stimuli/1":
+            for name in _NEW_IN_SOURCE:
+                del value["source"][name]
+            for item in value["items"]:
+                del item["loss_steps"]
+        return canonical(value)
 
     @property
     def id(self) -> str:
@@ -99,9 +114,17 @@ class StimulusSet(_Frozen):
         return sha256(self.encode())
 
     @property
+    def is_assessed(self) -> bool:
+        """Whether its items went through a validity gate; an imported set's did not, and all of them count as valid."""
+        return self.recipe.get("validity") != NOT_ASSESSED
+
+    @property
     def validity_rate(self) -> float:
         """Share of items that pass the gate; 0 for an empty set."""
         return sum(item.valid for item in self.items) / len(self.items) if self.items else 0.0
+
+
+_NEW_IN_SOURCE = ("stop", "clamp", "relu", "parameterization", "transforms")
 
 
 class Run(_Frozen):

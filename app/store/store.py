@@ -6,6 +6,7 @@ Layout (every name is under the store's URL)::
     sets/<sha256>.json              a StimulusSet
     runs/<set>/<run>.json           a Run
     units/<recipe>/<unit>.json      finished units of work, from which a killed run goes on
+    failures/<recipe>/<unit>/<n>.json   what befell a unit at its n-th attempt
 """
 
 import json
@@ -55,6 +56,10 @@ class Store:
         if sha256(data) != digest:
             raise Damaged(f"{_image_name(digest)} in store {self.url} has changed: its bytes hash to {sha256(data)}")
         return data
+
+    def image_ids(self) -> set[str]:
+        """The hashes of all images that are there, by their names alone."""
+        return {_digest(name) for name in self._files.walk("images")}
 
     # sets
 
@@ -130,13 +135,27 @@ class Store:
             return None
         return kept["value"] if intact else None
 
+    def add_failure(self, recipe: str, unit: str, attempt: int, what: str) -> None:
+        """Keep what befell a unit at an attempt (from 1)."""
+        self._files.write(f"failures/{recipe}/{unit}/{attempt}.json", canonical({"what": what}))
+
+    def failures(self, recipe: str, unit: str) -> list[str]:
+        """What befell a unit, attempt by attempt."""
+        names = self._files.walk(f"failures/{recipe}/{unit}")
+        return [str(json.loads(self._files.read(name))["what"]) for name in names]
+
+    def clear_failures(self, recipe: str) -> None:
+        """Forget the failures of a recipe's units, so that they are tried again."""
+        for name in self._files.walk(f"failures/{recipe}"):
+            self._files.remove(name)
+
     # proof
 
     def verify(self) -> Iterator[Problem]:
         """Hash everything again; yields what is missing or changed, naming files."""
         intact = set()
         for name in self._files.walk("images"):
-            digest = name.rsplit("/", 1)[1].removesuffix(".png")
+            digest = _digest(name)
             if name != _image_name(digest):
                 yield Problem(name, "is not the name of an image")
             elif (actual := sha256(self._files.read(name))) != digest:
@@ -156,6 +175,10 @@ class Store:
 
 def _image_name(digest: str) -> str:
     return f"images/{digest[:2]}/{digest}.png"
+
+
+def _digest(name: str) -> str:
+    return name.rsplit("/", 1)[1].removesuffix(".png")
 
 
 def _set_name(identity: str) -> str:

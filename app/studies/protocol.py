@@ -6,7 +6,7 @@ published. Its fields, with their descriptions, are the documentation.
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -16,7 +16,8 @@ from app.trials import TRIAL_TYPES
 Text = Annotated[str, Field(min_length=1, max_length=20_000)]
 
 # Sets that differ in one of these were not made alike, so a difference in score would not be the model's.
-MAKING = ("loss", "start", "optimizer", "target_set")
+Factor = Literal["loss", "transforms", "parameterization", "start", "optimizer", "stop", "clamp", "relu", "target_set"]
+MAKING: tuple[Factor, ...] = get_args(Factor)
 
 
 class _Part(BaseModel):
@@ -57,8 +58,11 @@ class Protocol(_Part):
     sets: Annotated[tuple[str, ...], Field(min_length=1)] = Field(
         description="Stimulus sets, each by name, id or id prefix; publishing writes the full ids."
     )
-    compared: tuple[Literal["loss", "start", "optimizer", "target_set"], ...] = Field(
+    compared: tuple[Factor, ...] = Field(
         default=(), description="What the sets may differ in besides model and layer, because it is what is compared."
+    )
+    not_assessed: bool = Field(
+        default=False, description="Allow imported sets, whose images went through no validity gate."
     )
     trial_type: str = "two_afc"
     question: Annotated[str, Field(min_length=1, max_length=300)] = "Which image is more like the one at the top?"

@@ -24,6 +24,9 @@ FEWEST_TARGETS = 30  # validity.md §2
 CATCH_KINDS = ("scramble", "noise", "colour")  # a blurred picture is no obvious foil for the same picture
 PADDING = 12  # bytes of an empty chunk
 
+Key = tuple[str, int]
+"""A target by its id, and which of its starts."""
+
 
 class DroppedTarget(BaseModel):
     """A target that nobody will be shown, and why, set by set."""
@@ -42,6 +45,7 @@ class Report(BaseModel):
     dropped: tuple[DroppedTarget, ...]
     set_aside: tuple[str, ...]
     few_targets_allowed: bool
+    not_assessed: tuple[str, ...] = ()
 
     @property
     def lines(self) -> list[str]:
@@ -52,6 +56,7 @@ class Report(BaseModel):
             lines.append(f"{dropped.target_id} dropped ({why})")
         if self.set_aside:
             lines.append(f"kept for practice and catch trials: {', '.join(self.set_aside)}")
+        lines += [f"{name}: validity not assessed; its images went through no gate" for name in self.not_assessed]
         if self.few_targets_allowed:
             lines.append(f"fewer than {FEWEST_TARGETS} targets were allowed by --allow-few")
         return lines
@@ -76,6 +81,7 @@ class Prepared:
 
     protocol: Protocol
     sets: dict[str, StimulusSet]
+    names: dict[str, str]
     shown: dict[str, list[Item]]
     specs: list[PreparedSpec]
     renditions: dict[str, str]
@@ -86,28 +92,32 @@ def prepare(protocol: Protocol, store: Store, *, allow_few: bool) -> Prepared:
     """Read the sets, choose the targets, render the pictures. Raises Invalid or StoreError; writes only renditions."""
     sets = dict(store.find_set(name) for name in protocol.sets)
     _refuse_incomparable(protocol, sets)
+    _refuse_not_assessed(protocol, sets)
     common, dropped = _common_targets(sets)
     rng = np.random.default_rng(int(sha256(canonical([sorted(sets), protocol.practice, protocol.catch]))[:16], 16))
     aside = _set_aside(protocol, sets, common, dropped, rng)
-    main = sorted(set(common) - {item.target_id for item in aside})
-    _refuse_few(protocol, main, dropped, allow_few=allow_few)
+    set_aside = {item.target_id for item in aside}
+    main = {key for key in common if key[0] not in set_aside}
+    n_targets = len({target_id for target_id, _ in main})
+    _refuse_few(protocol, n_targets, dropped, allow_few=allow_few)
     trial_type = TRIAL_TYPES[protocol.trial_type]
-    specs = [*_main_specs(trial_type, sets, set(main)), *_truth_specs(trial_type, protocol, store, aside, rng)]
+    specs = [*_main_specs(trial_type, sets, main), *_truth_specs(trial_type, protocol, store, aside, rng)]
     if not protocol.repeated_pictures:
         _refuse_repeated(trial_type, specs)
     images = {image for spec in specs for image in trial_type.images(trial_type.spec_type.model_validate(spec.spec))}
     report = Report(
-        targets=len(main),
+        targets=n_targets,
         native_px=_native_size(sets),
         dropped=tuple(dropped.values()),
         set_aside=tuple(item.target_id for item in aside),
-        few_targets_allowed=len(main) < FEWEST_TARGETS,
+        few_targets_allowed=n_targets < FEWEST_TARGETS,
+        not_assessed=tuple(stimuli.name for stimuli in sets.values() if not stimuli.is_assessed),
     )
-    chosen = set(main)
     return Prepared(
         protocol=protocol.model_copy(update={"sets": tuple(sets)}),
         sets=sets,
-        shown={i: [item for item in s.items if item.valid and item.target_id in chosen] for i, s in sets.items()},
+        names=_names(sets),
+        shown={i: [item for item in s.items if item.valid and _key(item) in main] for i, s in sets.items()},
         specs=specs,
         renditions=_render_all(protocol, store, sorted(images)),
         report=report,
@@ -127,52 +137,82 @@ def _refuse_incomparable(protocol: Protocol, sets: dict[str, StimulusSet]) -> No
             )
 
 
-def _common_targets(sets: dict[str, StimulusSet]) -> tuple[list[str], dict[str, DroppedTarget]]:
-    """Targets valid in every set, and the others with their reasons."""
-    reasons: dict[str, dict[str, str]] = {}
+def _refuse_not_assessed(protocol: Protocol, sets: dict[str, StimulusSet]) -> None:
+    foreign = [stimuli.name for stimuli in sets.values() if not stimuli.is_assessed]
+    if foreign and not protocol.not_assessed:
+        raise Invalid(
+            f"study {protocol.slug}: nobody has proven that the images of {', '.join(foreign)} match their targets (they "
+            f"were imported). Write not_assessed = true if you know that"
+        )
+
+
+def _names(sets: dict[str, StimulusSet]) -> dict[str, str]:
+    """What each set is called in results: its name, and that in which it differs from another one of that name."""
+    alike = Counter(stimuli.name for stimuli in sets.values())
+    factors = [f for f in ("layer", *MAKING) if len({getattr(s.source, f) for s in sets.values()}) > 1]
+    return {
+        set_id: " · ".join([stimuli.name, *(str(getattr(stimuli.source, factor)) for factor in factors)])
+        if alike[stimuli.name] > 1
+        else stimuli.name
+        for set_id, stimuli in sets.items()
+    }
+
+
+def _key(item: Item) -> Key:
+    return item.target_id, item.replicate
+
+
+def _told(key: Key) -> str:
+    """For people: the target, and which of its starts where that is not the first."""
+    return f"{key[0]} (start {key[1] + 1})" if key[1] else key[0]
+
+
+def _common_targets(sets: dict[str, StimulusSet]) -> tuple[list[Key], dict[Key, DroppedTarget]]:
+    """Targets with a start, valid in every set, and the others with their reasons."""
+    reasons: dict[Key, dict[str, str]] = {}
+    everything = {_key(item) for stimuli in sets.values() for item in stimuli.items}
     for stimuli in sets.values():
-        items = {item.target_id: item for item in stimuli.items if item.valid}
-        failed = {i.target_id: i.invalid_reasons for i in stimuli.items if i.target_id not in items}
-        for target_id in {i.target_id for s in sets.values() for i in s.items} - set(items):
-            why = ", ".join(failed.get(target_id, ())) or "is not in this set"
-            reasons.setdefault(target_id, {})[stimuli.name] = why
+        items = {_key(item) for item in stimuli.items if item.valid}
+        failed = {_key(i): i.invalid_reasons for i in stimuli.items if not i.valid}
+        for key in everything - items:
+            reasons.setdefault(key, {})[stimuli.name] = ", ".join(failed.get(key, ())) or "is not in this set"
     pictures: dict[str, str] = {}
     for item in next(iter(sets.values())).items:
-        if item.target_id in reasons or pictures.setdefault(item.target.sha256, item.target_id) == item.target_id:
+        if _key(item) in reasons or pictures.setdefault(item.target.sha256, item.target_id) == item.target_id:
             continue
-        reasons[item.target_id] = {"target": f"is the same picture as {pictures[item.target.sha256]}"}
-    everything = {item.target_id for stimuli in sets.values() for item in stimuli.items}
-    dropped = {t: DroppedTarget(target_id=t, reasons=reasons[t]) for t in sorted(reasons)}
+        reasons[_key(item)] = {"target": f"is the same picture as {pictures[item.target.sha256]}"}
+    dropped = {key: DroppedTarget(target_id=_told(key), reasons=reasons[key]) for key in sorted(reasons)}
     return sorted(everything - set(reasons)), dropped
 
 
 def _set_aside(
     protocol: Protocol,
     sets: dict[str, StimulusSet],
-    common: list[str],
-    dropped: dict[str, DroppedTarget],
+    common: list[Key],
+    dropped: dict[Key, DroppedTarget],
     rng: np.random.Generator,
 ) -> list[Item]:
     """Pictures for practice and catch trials: dropped targets first, since they cost the study nothing."""
     items = {item.target_id: item for stimuli in sets.values() for item in stimuli.items}
-    in_study = {items[target_id].target.sha256 for target_id in common}
-    spare = [t for t in dropped if items[t].target.sha256 not in in_study]
-    order = [str(t) for pool in (spare, common) for t in rng.permutation(pool)]
+    wanted = sorted({target_id for target_id, _ in common})
+    in_study = {items[target_id].target.sha256 for target_id in wanted}
+    spare = sorted({t for t, _ in dropped if items[t].target.sha256 not in in_study})
+    order = [str(t) for pool in (spare, wanted) for t in rng.permutation(pool)]
     needed = protocol.practice + protocol.catch
     if needed > len(order):
         raise Invalid(f"study {protocol.slug}: practice and catch need {needed} pictures, there are {len(order)}")
     return [items[target_id] for target_id in order[:needed]]
 
 
-def _refuse_few(protocol: Protocol, main: list[str], dropped: dict[str, DroppedTarget], *, allow_few: bool) -> None:
-    if protocol.trials > len(main):
+def _refuse_few(protocol: Protocol, n_targets: int, dropped: dict[Key, DroppedTarget], *, allow_few: bool) -> None:
+    if protocol.trials > n_targets:
         raise Invalid(
-            f"study {protocol.slug}: trials = {protocol.trials}, but there are {len(main)} targets, each shown once a "
+            f"study {protocol.slug}: trials = {protocol.trials}, but there are {n_targets} targets, each shown once a "
             f"person ({len(dropped)} were dropped, {protocol.practice + protocol.catch} kept for practice and catch)"
         )
-    if len(main) < FEWEST_TARGETS and not allow_few:
+    if n_targets < FEWEST_TARGETS and not allow_few:
         raise Invalid(
-            f"study {protocol.slug}: only {len(main)} targets are valid in every set and not kept for practice and catch; "
+            f"study {protocol.slug}: only {n_targets} targets are valid in every set and not kept for practice and catch; "
             f"fewer than {FEWEST_TARGETS} make intervals too wide to mean much. Publish with --allow-few if you know that"
         )
 
@@ -182,10 +222,10 @@ def _native_size(sets: dict[str, StimulusSet]) -> int:
     return max(max(item.target.width, item.target.height) for stimuli in sets.values() for item in stimuli.items)
 
 
-def _main_specs(trial_type: AnyTrialType, sets: dict[str, StimulusSet], main: set[str]) -> Iterator[PreparedSpec]:
+def _main_specs(trial_type: AnyTrialType, sets: dict[str, StimulusSet], main: set[Key]) -> Iterator[PreparedSpec]:
     for set_id, stimuli in sets.items():
         for question in trial_type.specs(stimuli):
-            if question.target_id in main:
+            if (question.target_id, question.replicate) in main:
                 yield PreparedSpec(
                     set_id=set_id,
                     role="main",

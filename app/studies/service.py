@@ -91,7 +91,7 @@ def _add_conditions(db: Session, version_id: int, prepared: Prepared) -> dict[st
         set_id: t.Condition(
             version_id=version_id,
             set_id=set_id,
-            name=stimuli.name,
+            name=prepared.names[set_id],
             source=stimuli.source.model_dump(mode="json"),
             n_items=len(stimuli.items),
             n_valid=sum(item.valid for item in stimuli.items),

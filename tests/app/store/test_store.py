@@ -1,32 +1,18 @@
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from moto.server import ThreadedMotoServer
 
-from app.store import Ambiguous, Damaged, NotInStore, Run, Store, Unwritable, sha256
+from app.store import Ambiguous, Damaged, NotInStore, Run, Store, Unwritable, canonical, sha256
 from tests.factories import create_stimulus_set, png
+from tests.s3 import s3_bucket
 
 
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
-    """URL of a bucket on a real S3 server on this machine."""
-    import boto3
-
-    server = ThreadedMotoServer(port=0)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    told = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL": endpoint}
-    before = {name: os.environ.get(name) for name in told}
-    os.environ.update(told)
-    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="stimuli")
-    yield "s3://stimuli/lab/store"
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-    server.stop()
+    with s3_bucket() as url:
+        yield url
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -111,3 +97,37 @@ def test_a_unit_that_was_torn_is_made_again(store: Store) -> None:
     path.write_bytes(path.read_bytes()[:-9])
     assert store.unit("recipe", "unit") is None
     assert store.unit("recipe", "other") is None
+
+
+def test_failures_are_kept_until_they_are_cleared(anywhere: Store) -> None:
+    assert anywhere.failures("w", "unit-00001") == []
+    for attempt, what in enumerate(("killed", "out of memory"), 1):
+        anywhere.add_failure("w", "unit-00001", attempt, what)
+    anywhere.add_failure("w", "unit-00002", 1, "other")
+    assert anywhere.failures("w", "unit-00001") == ["killed", "out of memory"]
+    anywhere.clear_failures("w")
+    assert anywhere.failures("w", "unit-00001") == anywhere.failures("w", "unit-00002") == []
+
+
+def test_the_images_there_are(anywhere: Store) -> None:
+    name = create_stimulus_set(anywhere, "ids", n_targets=2)
+    _, found = anywhere.find_set(name)
+    shown = {image.sha256 for item in found.items for image in (item.target, item.start, item.reconstruction)}
+    assert shown <= anywhere.image_ids()
+
+
+def test_sets_of_the_first_format_keep_their_id(store: Store) -> None:
+    """Written before stop, clamp, relu and the others were known: read, shown and hashed as they were."""
+    name = create_stimulus_set(store, "old", n_targets=2)
+    _, new = store.find_set(name)
+    value = new.model_dump(mode="json")
+    for field in ("stop", "clamp", "relu", "parameterization", "transforms"):
+        del value["source"][field]
+    for item in value["items"]:
+        del item["loss_steps"]
+    old = canonical({**value, "format": "alike-stimuli/1"})
+    (Path(store.url) / "sets" / f"{sha256(old)}.json").write_bytes(old)
+    found = store.get_set(sha256(old))
+    assert found.id == sha256(old)
+    assert (found.source.stop, found.items[0].loss_steps) == ("", ())
+    assert list(store.verify()) == []

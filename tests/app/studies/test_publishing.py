@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from app.db import tables as t
 from app.db.engine import Database
 from app.errors import Invalid, NotFound
-from app.store import Ambiguous, NotInStore, Store
+from app.store import NOT_ASSESSED, Ambiguous, NotInStore, Store
 from app.studies import service
-from app.studies.protocol import read_protocol
+from app.studies.protocol import MAKING, read_protocol
 from app.studies.publishing import prepare
 from tests.factories import create_stimulus_set, protocol, publish
 
@@ -81,6 +81,54 @@ def test_sets_made_differently_are_compared_only_if_that_is_the_question(store: 
     with pytest.raises(Invalid, match="differ in optimizer"):
         prepare(protocol(sets), store, allow_few=False)
     prepare(protocol(sets, compared=["optimizer"]), store, allow_few=False)
+
+
+@pytest.mark.parametrize("factor", [factor for factor in MAKING if factor != "optimizer"])
+def test_every_way_of_making_is_a_factor(store: Store, factor: str) -> None:
+    sets = [create_stimulus_set(store, "a"), create_stimulus_set(store, "b", **{factor: "another"})]
+    with pytest.raises(Invalid, match=f"differ in {factor}"):
+        prepare(protocol(sets), store, allow_few=False)
+    prepare(protocol(sets, compared=[factor]), store, allow_few=False)
+
+
+def test_sets_of_one_name_are_told_apart_by_what_differs(store: Store) -> None:
+    create_stimulus_set(store, "a", stop="error ≤ 0.3")
+    create_stimulus_set(store, "a", stop="error ≤ 0.1")
+    sets = [*store.set_ids(), create_stimulus_set(store, "b", stop="error ≤ 0.1")]
+    names = prepare(protocol(sets, compared=["stop"]), store, allow_few=False).names
+    assert sorted(names.values()) == ["test/a · error ≤ 0.1", "test/a · error ≤ 0.3", "test/b"]
+
+
+def test_a_target_counts_once_and_each_of_its_starts_on_its_own(database: Database, store: Store) -> None:
+    sets = [
+        create_stimulus_set(store, "a", replicates=2, invalid_starts=frozenset({3})),
+        create_stimulus_set(store, "b", replicates=2, invalid=frozenset({5})),
+    ]
+    prepared = prepare(protocol(sets), store, allow_few=False)
+    dropped = {each.target_id: each.reasons for each in prepared.report.dropped}
+    assert dropped == {
+        "picture-01/crop-1 (start 2)": {"test/a": "too far"},
+        "picture-02/crop-1": {"test/b": "too far"},
+    }
+    main = [spec for spec in prepared.specs if spec.role == "main"]
+    assert prepared.report.targets == len({spec.target_id for spec in main})
+    assert len({(spec.set_id, spec.target_id, spec.replicate) for spec in main}) == len(main)
+    aside = set(prepared.report.set_aside)
+    expected = {(t, r) for t in (f"picture-{i // 2:02}/crop-{i % 2}" for i in range(40)) for r in (0, 1)}
+    expected -= {("picture-01/crop-1", 1), ("picture-02/crop-1", 0)}
+    assert {(spec.target_id, spec.replicate) for spec in main} == {key for key in expected if key[0] not in aside}
+    published = publish(database, store, sets=sets)
+    with database.writing() as db:
+        assert db.scalar(select(func.count(t.TrialSpec.id)).where(t.TrialSpec.version_id == published.version_id))
+
+
+def test_imported_sets_are_shown_only_by_those_who_know(store: Store) -> None:
+    sets = [create_stimulus_set(store, "a", recipe={"validity": NOT_ASSESSED}), create_stimulus_set(store, "b")]
+    with pytest.raises(Invalid, match="not_assessed = true"):
+        prepare(protocol(sets), store, allow_few=False)
+    report = prepare(protocol(sets, not_assessed=True), store, allow_few=False).report
+    assert report.not_assessed == ("test/a",)
+    assert any("not assessed" in line for line in report.lines)
 
 
 def test_ambiguous_and_unknown_sets_are_named(store: Store) -> None:
