@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from app.cli import database, observers, researchers, results, server, stores, studies
+from app.cli import database, observers, researchers, results, server, sets, stores, studies
 from app.errors import AppError
 from app.store import StoreError
 
@@ -15,6 +15,7 @@ app = typer.Typer(
 )
 app.add_typer(database.app, name="db")
 app.add_typer(researchers.app, name="researcher")
+app.add_typer(sets.app, name="set")
 app.add_typer(stores.app, name="store")
 app.add_typer(studies.app, name="study")
 app.command()(server.serve)

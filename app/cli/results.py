@@ -35,11 +35,10 @@ def score(
 
 
 def _line(score: Score) -> str:
+    variant = f"  {score.variant}" if score.variant else ""
     share = "–" if score.alignment is None else f"{score.alignment:.1%}"
     interval = score.reason if score.low is None or score.high is None else f"[{score.low:.1%}, {score.high:.1%}]"
-    return (
-        f"{score.model}  {score.layer}  {share}  {interval}  {score.n_responses} answers, {score.n_participants} people"
-    )
+    return f"{score.model}  {score.layer}{variant}  {share}  {interval}  {score.n_responses} answers, {score.n_participants} people"
 
 
 def export(

@@ -37,6 +37,5 @@ def list_sets(url: Annotated[str | None, typer.Option("--store", help="Folder or
     store = Store(url or settings().store_url)
     for identity in store.set_ids():
         found = store.get_set(identity)
-        say(
-            f"{identity}  {found.name}  {found.source.layer}  {len(found.items)} items, {found.validity_rate:.0%} valid"
-        )
+        validity = f"{found.validity_rate:.0%} valid" if found.is_assessed else "validity not assessed"
+        say(f"{identity}  {found.name}  {found.source.layer}  {len(found.items)} items, {validity}")

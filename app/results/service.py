@@ -1,6 +1,6 @@
 """Where responses become judgements: the one crossing of database, trial types and scoring."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
@@ -17,7 +17,7 @@ from app.scoring import Alignment, Judgement, align
 from app.sessions.states import State
 from app.studies import queries as study_queries
 from app.studies import service as studies
-from app.studies.protocol import Protocol
+from app.studies.protocol import MAKING, Protocol
 from app.studies.publishing import Report
 from app.trials import TRIAL_TYPES
 
@@ -30,7 +30,8 @@ OPEN_LINK = "an open link"
 class Score:
     """One condition's human alignment, and what a reader must see beside it.
 
-    `validity_rate` is the share of the set's items that passed the gate; `invariance` says how far the shown IRIs are
+    `variant` is that in which the condition differs from others of its model and layer, empty where there are none;
+    `validity_rate` is the share of the set's items that passed the gate, None where it was not assessed; `invariance` says how far the shown IRIs are
     from their targets (a model without any invariance scores 100 %).
     """
 
@@ -47,7 +48,7 @@ class Score:
     low: float | None
     high: float | None
     chance: float
-    validity_rate: float
+    validity_rate: float | None
     invariance: dict[str, float | None]
     reason: str | None
     wilson_low: float | None
@@ -57,6 +58,8 @@ class Score:
     training_run: str
     start: str
     optimizer: str
+    stop: str
+    variant: str
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -112,13 +115,35 @@ def scores(db: DbSession, *, slug: str, mode: str, number: int | None = None) ->
     version = studies.published(db, slug=slug, number=number)
     aligned = {score.group: score for score in align(judgements(db, version.id, mode))}
     trial_type = Protocol.model_validate(version.protocol).trial_type
+    not_assessed = Report.model_validate(version.report).not_assessed
+    conditions = study_queries.conditions(db, version.id)
     return [
-        _score(condition, aligned.get(str(condition.id)), trial_type)
-        for condition in study_queries.conditions(db, version.id)
+        _score(
+            condition,
+            aligned.get(str(condition.id)),
+            trial_type,
+            variant=_variant(condition, conditions),
+            is_assessed=condition.set_id not in not_assessed,
+        )
+        for condition in conditions
     ]
 
 
-def _score(condition: t.Condition, found: Alignment | None, trial_type: str) -> Score:
+def _variant(condition: t.Condition, conditions: Sequence[t.Condition]) -> str:
+    """The factors in which others of its model and layer differ from it."""
+
+    def place(other: t.Condition) -> tuple[str, str]:
+        return other.source["model"], other.source["layer"]
+
+    alike = [other.source for other in conditions if place(other) == place(condition)]
+    return " · ".join(
+        condition.source.get(factor, "") for factor in MAKING if len({source.get(factor) for source in alike}) > 1
+    )
+
+
+def _score(
+    condition: t.Condition, found: Alignment | None, trial_type: str, *, variant: str, is_assessed: bool
+) -> Score:
     source = condition.source
     return Score(
         set_id=condition.set_id,
@@ -134,7 +159,7 @@ def _score(condition: t.Condition, found: Alignment | None, trial_type: str) -> 
         low=found.low if found else None,
         high=found.high if found else None,
         chance=found.chance if found else TRIAL_TYPES[trial_type].chance,
-        validity_rate=condition.n_valid / condition.n_items,
+        validity_rate=condition.n_valid / condition.n_items if is_assessed else None,
         invariance={name: condition.measures.get(name) for name in INVARIANCE},
         reason=found.reason if found else NO_ANSWERS,
         wilson_low=found.wilson_low if found else None,
@@ -144,6 +169,8 @@ def _score(condition: t.Condition, found: Alignment | None, trial_type: str) -> 
         training_run=source["training_run"],
         start=source["start"],
         optimizer=source["optimizer"],
+        stop=source.get("stop", ""),
+        variant=variant,
     )
 
 
@@ -196,10 +223,18 @@ def _conditional_on(db: DbSession, version: t.StudyVersion, mode: str, found: li
         ("Participants from", "the simulation" if mode == "simulated" else ", ".join(people)),
         ("Wrong option", ", ".join(sorted({f"the start ({score.start})" for score in found}))),
         ("Optimizer", ", ".join(sorted({score.optimizer for score in found}))),
+        ("Stopped at", ", ".join(sorted({score.stop or "not recorded" for score in found}))),
+        ("Validity", _validity(Report.model_validate(version.report))),
         ("Checkpoints", "one per model; a score speaks of this checkpoint, not of its training or architecture"),
         ("Images", "new pictures like these source pictures; intervals cluster on the source picture"),
         ("Exclusions", "none: everybody who answered is in, also runs that were not finished"),
     ]
+
+
+def _validity(report: Report) -> str:
+    if not report.not_assessed:
+        return "every image passed its set's gate, measured on the stored file"
+    return f"not assessed for {', '.join(report.not_assessed.values())}: nobody has shown that these images match"
 
 
 def trial_rows(db: DbSession, *, slug: str, mode: str, number: int | None = None) -> Iterator[TrialRow]:

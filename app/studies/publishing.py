@@ -45,7 +45,7 @@ class Report(BaseModel):
     dropped: tuple[DroppedTarget, ...]
     set_aside: tuple[str, ...]
     few_targets_allowed: bool
-    not_assessed: tuple[str, ...] = ()
+    not_assessed: dict[str, str] = {}  # set id → name
 
     @property
     def lines(self) -> list[str]:
@@ -56,7 +56,9 @@ class Report(BaseModel):
             lines.append(f"{dropped.target_id} dropped ({why})")
         if self.set_aside:
             lines.append(f"kept for practice and catch trials: {', '.join(self.set_aside)}")
-        lines += [f"{name}: validity not assessed; its images went through no gate" for name in self.not_assessed]
+        lines += [
+            f"{name}: validity not assessed; its images went through no gate" for name in self.not_assessed.values()
+        ]
         if self.few_targets_allowed:
             lines.append(f"fewer than {FEWEST_TARGETS} targets were allowed by --allow-few")
         return lines
@@ -111,7 +113,7 @@ def prepare(protocol: Protocol, store: Store, *, allow_few: bool) -> Prepared:
         dropped=tuple(dropped.values()),
         set_aside=tuple(item.target_id for item in aside),
         few_targets_allowed=n_targets < FEWEST_TARGETS,
-        not_assessed=tuple(stimuli.name for stimuli in sets.values() if not stimuli.is_assessed),
+        not_assessed={set_id: stimuli.name for set_id, stimuli in sets.items() if not stimuli.is_assessed},
     )
     return Prepared(
         protocol=protocol.model_copy(update={"sets": tuple(sets)}),

@@ -54,11 +54,13 @@ def _example(here: str, spec: dict[str, Any]) -> Example:
     return Example(*(f"{here}/images/{spec[role]}" for role in ("target", "alternative", "query")))
 
 
+def _label(score: Score) -> str:
+    return " · ".join(part for part in (score.model, score.layer, score.variant) if part)
+
+
 def _figure(scores: list[Score], width: int) -> Markup:
     rows = [
-        ForestRow(
-            f"{score.model} · {score.layer}", score.training, score.alignment, score.low, score.high, score.reason
-        )
+        ForestRow(_label(score), score.training, score.alignment, score.low, score.high, score.reason)
         for score in scores
     ]
     described = "; ".join(f"{row.label}: {row.text}" for row in rows)

@@ -13,7 +13,7 @@ from app.exports import COLUMNS, EXPORTS
 from app.results import service
 from app.scoring import Judgement, align
 from app.sessions.links import make_pass
-from app.store import Store
+from app.store import NOT_ASSESSED, Store
 from tests.conftest import SECRET
 from tests.factories import create_stimulus_set, publish
 from tests.visitor import Visitor
@@ -47,6 +47,22 @@ def test_scores_are_what_one_would_count_by_hand(client: TestClient, database: D
         assert score.low < 0.5 < (score.high or 0)
     assert (found["a"].validity_rate, found["b"].validity_rate) == (0.9, 1.0)
     assert found["a"].invariance == {"pixel_l2": 0.2, "ssim": 0.5, "distance_ratio": 0.8}
+
+
+def test_snapshots_are_told_apart_and_imported_sets_say_so(
+    client: TestClient, database: Database, store: Store
+) -> None:
+    create_stimulus_set(store, "a", stop="error ≤ 0.3")
+    create_stimulus_set(store, "a", stop="error ≤ 0.1", recipe={"validity": NOT_ASSESSED})
+    sets = [*sorted(store.set_ids()), create_stimulus_set(store, "b", stop="error ≤ 0.1")]
+    publish(database, store, sets=sets, compared=["stop"], not_assessed=True)
+    Visitor(client).consent().answer_all()
+    with database.reading() as db:
+        results = service.results(db, slug="study", mode="live")
+    told = {(score.model, score.variant): score.validity_rate for score in results.scores}
+    assert told == {("a", "error ≤ 0.3"): 1.0, ("a", "error ≤ 0.1"): None, ("b", ""): 1.0}
+    assert "not assessed for test/a" in dict(results.conditional_on)["Validity"]
+    assert dict(results.conditional_on)["Stopped at"] == "error ≤ 0.1, error ≤ 0.3"
 
 
 def test_nobody_and_a_single_person(client: TestClient, database: Database, store: Store) -> None:
