@@ -27,6 +27,10 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def complain(line: str) -> None:
+    sys.stderr.write(f"alike-generate: {line}\n")
+
+
 @contextmanager
 def stoppable() -> Iterator[None]:
     """Ctrl-C is no failure: what was finished is kept."""
@@ -45,15 +49,33 @@ def run_recipe(
     models: Annotated[
         Path | None, typer.Option(help="Folder of the checkpoints; default: paths start at the recipe's folder.")
     ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Processes; default: one a GPU, or one a core where there is none.")
+    ] = None,
+    executor: Annotated[str, typer.Option(help="local, or ray: actors of a Ray cluster.")] = "local",
+    ray_address: Annotated[
+        str | None, typer.Option(help="A running Ray cluster, `auto` for this machine's; default: start one here.")
+    ] = None,
+    shard: Annotated[
+        str | None, typer.Option(help="i/n: make only this share, beside n − 1 other jobs on the same store.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try units again that failed twice and were left out.")
+    ] = False,
 ) -> None:
     """Make the stimulus sets of a recipe. Stopped at any moment, the same command goes on where it was."""
     with stoppable():
+        from generator.executors import choose_executor
         from generator.recipe import read_recipe
         from generator.run import choose_device, run
 
         chosen = choose_device(device)
-        for made in run(read_recipe(recipe, models), Store(store), chosen):
-            say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid  ({made.condition})")
+        doing = choose_executor(executor, chosen, workers, ray_address, shard)
+        for made in run(
+            read_recipe(recipe, models), Store(store), chosen, doing, retry_failed=retry_failed, warn=complain
+        ):
+            left_out = f", {made.left_out} left out" if made.left_out else ""
+            say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid{left_out}  ({made.condition})")
 
 
 @app.command()

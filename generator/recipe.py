@@ -1,48 +1,46 @@
 """A recipe: everything that decides the pixels, in one frozen value.
 
-Written as TOML; examples/ has a commented one. `[targets]`, `[[losses]]` and `[[optimizers]]` name a `kind` from their
-table, the rest of the entry are that kind's own fields. Paths are relative to the recipe file.
+Written as TOML; examples/ has commented ones. `[targets]`, `[[losses]]`, `[[optimizers]]`, transforms and parameterizations
+name a `kind` from their table, the rest of an entry are that kind's own fields. Paths are relative to the recipe file.
 """
 
 import tomllib
-from dataclasses import MISSING, dataclass, fields
-from dataclasses import Field as Setting
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from generator.errors import GeneratorError
-from generator.inversion import Loss, Optimizer
-from generator.losses import LOSSES
+from generator.alternatives import Wanted
+from generator.choosing import Chosen, ChosenLoss, Place, choose, choose_loss, first_fault
+from generator.errors import BadField, GeneratorError
 from generator.optimizers import OPTIMIZERS
-from generator.starts import STARTS
+from generator.proof import GATES, Display
+from generator.starts import STARTS, Start
 from generator.targets import TARGET_SETS, TargetSet
+from generator.toml_lines import find_line
 
-Member = TypeVar("Member")
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80)]
+Level = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+ROUNDING = 1.05
+"""Rounding to 8 bits adds some error: an image found at error e is valid up to so many times e, if no tau is given."""
 
 
-@dataclass(frozen=True)
-class Chosen(Generic[Member]):
-    """A member of a table with its settings. `settings` holds every field, those at their default too, so that a later
-    default cannot change what an old recipe meant; `label` names only those that differ, for people."""
-
-    value: Member
-    settings: dict[str, Any]
-    label: str
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class ModelEntry(BaseModel):
+class ModelEntry(_Part):
     """One network under study, and the layers at which images are matched."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: Name
     family: str = "torchvision"
     architecture: str
     weights: str | None = None
     checkpoint: Path | None = None
     n_classes: Annotated[int, Field(ge=1)] | None = None
+    normalization: str | None = None
+    input_size: Annotated[int, Field(ge=1)] | None = None
     training: str = "unknown"
     training_run: str = "1"
     layers: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -54,21 +52,98 @@ class ModelEntry(BaseModel):
         return self
 
 
-class Recipe(BaseModel):
+class Stop(_Part):
+    """When an image is good enough, and where snapshots of it are kept on the way.
+
+    `first`: the first iterate with error ≤ `at`. `best`: all steps, and the iterate of least error. Units: `relative`, the
+    error itself · `null`, the error at that percentile of the null distribution · `files`, multiples of the error of the
+    target's own JPEG.
+    """
+
+    rule: Literal["first", "best"] = "first"
+    at: Level | None = None
+    unit: Literal["relative", "null", "files"] = "relative"
+    snapshots: tuple[Level, ...] = Field(default=(), description="In the same unit; each makes a set of its own.")
+
+    @model_validator(mode="after")
+    def _levels_fall(self) -> "Stop":
+        if self.rule == "first" and self.at is None:
+            raise ValueError("rule first needs at, the error at which an image is good enough")
+        if self.rule == "best" and self.at is not None:
+            raise ValueError("rule best takes all steps; leave at out")
+        if list(self.levels) != sorted(set(self.levels), reverse=True):
+            raise ValueError(f"snapshots fall from large to small and lie above at, not {list(self.levels)}")
+        return self
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Every level at which an image is kept; the last is 0 for rule `best`."""
+        return (*self.snapshots, 0.0 if self.at is None else self.at)
+
+    def at_level(self, number: int) -> "Stop":
+        """The stop rule of one level's set: a snapshot is what rule `first` gives at that level."""
+        if number == len(self.snapshots):
+            return self.model_copy(update={"snapshots": ()})
+        return Stop(rule="first", at=self.snapshots[number], unit=self.unit)
+
+    @property
+    def label(self) -> str:
+        if self.at is None:
+            return "best iterate"
+        told = {
+            "relative": f"error ≤ {self.at:g}",
+            "null": f"error ≤ percentile {self.at:g} of the null",
+            "files": f"error ≤ {self.at:g} × JPEG-90's",
+        }
+        return told[self.unit]
+
+
+class Switches(_Part):
+    """What besides the optimizer decides a search; an entry of `optimizers` may say otherwise for itself."""
+
+    stop: Stop | None = None
+    clamp: Literal["pass", "block"] = "pass"
+    relu: Literal["true", "identity"] = "true"
+    check_every: Annotated[int, Field(ge=1)] = 10
+
+
+class ChosenSearch(_Part):
+    """An optimizer with its switches. `settings` holds every field; `label` names the optimizer's that are not usual."""
+
+    model_config = ConfigDict(frozen=True, arbitrary_types_allowed=True)
+    optimizer: Any
+    switches: Switches
+    settings: dict[str, Any]
+    label: str
+
+    @property
+    def stop(self) -> Stop:
+        assert self.switches.stop is not None
+        return self.switches.stop
+
+
+class Recipe(Switches):
     """The generator's full input."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
     name: Name
     rng_seed: int = 0
-    tau: Annotated[float, Field(gt=0, allow_inf_nan=False)] = Field(
-        description="Largest representation error of a valid item."
+    tau: Level | None = Field(
+        default=None, description=f"Largest representation error of a valid item; without it {ROUNDING} × its stop level."
     )
-    batch_size: Annotated[int, Field(ge=1)] = 32
+    gate: Literal[*GATES] = "paper"  # type: ignore[valid-type]
+    batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32
+    unit_size: Annotated[int, Field(ge=1)] | None = Field(
+        default=None, description="Images of a unit of work: what a killed run loses at most. Default: four batches."
+    )
+    precision: Literal["fp32", "bf16"] = "fp32"
     one_start_for_all: bool = Field(default=False, description="The paper's preset: one x_0 for all targets.")
+    replicates: Annotated[int, Field(ge=1)] = Field(default=1, description="Starts a target.")
+    display: Display | None = None
     targets: dict[str, Any]
+    alternatives: tuple[Wanted, ...] = ()
     models: Annotated[tuple[ModelEntry, ...], Field(min_length=1)]
-    losses: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ({"kind": "relative_l2"},)
-    starts: Annotated[tuple[Literal[*STARTS], ...], Field(min_length=1)] = ("grey-noise",)  # type: ignore[valid-type]
+    losses: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)] = ({"preset": "regularizer_free"},)
+    starts: Annotated[tuple[str | dict[str, Any], ...], Field(min_length=1)] = ("grey-noise",)
     optimizers: Annotated[tuple[dict[str, Any], ...], Field(min_length=1)]
 
     @field_validator("models")
@@ -79,35 +154,64 @@ class Recipe(BaseModel):
             raise ValueError(f"two have the same name among {', '.join(names)}")
         return models
 
+    @property
+    def images_per_unit(self) -> int:
+        if self.unit_size is not None:
+            return self.unit_size
+        return 4 * (64 if self.batch_size == "auto" else self.batch_size)
+
     def chosen_targets(self) -> Chosen[TargetSet]:
-        return _choose("targets", TARGET_SETS, self.targets)
+        return choose(("targets",), TARGET_SETS, self.targets)
 
-    def chosen_losses(self) -> list[Chosen[Loss]]:
-        return [_choose("losses", LOSSES, entry) for entry in self.losses]
+    def chosen_losses(self) -> list[ChosenLoss]:
+        return [choose_loss(("losses", i), entry) for i, entry in enumerate(self.losses)]
 
-    def chosen_optimizers(self) -> list[Chosen[Optimizer]]:
-        return [_choose("optimizers", OPTIMIZERS, entry) for entry in self.optimizers]
+    def chosen_searches(self) -> list[ChosenSearch]:
+        return [self._search(("optimizers", i), entry) for i, entry in enumerate(self.optimizers)]
+
+    def _search(self, place: Place, entry: dict[str, Any]) -> ChosenSearch:
+        """An optimizer with the recipe's switches, and those that its entry says for itself."""
+        own = {key: value for key, value in entry.items() if key in Switches.model_fields}
+        chosen = choose(place, OPTIMIZERS, {key: value for key, value in entry.items() if key not in own})
+        common = self.model_dump(include=set(Switches.model_fields))
+        try:
+            switches = Switches.model_validate({**common, **own})
+        except ValidationError as problem:
+            fault = first_fault(problem, Switches)
+            raise BadField((*place, *fault.place), str(fault)) from None
+        if switches.stop is None:
+            raise BadField(
+                place,
+                f'{chosen.label} has no stop; write stop = {{ rule = "first", at = 0.05 }} or stop = {{ rule = "best" }}, '
+                f"here or for the whole recipe",
+            )
+        self._refuse_unreachable(place, chosen.label, switches.stop)
+        return ChosenSearch(optimizer=chosen.value, switches=switches, settings=chosen.settings, label=chosen.label)
+
+    def _refuse_unreachable(self, place: Place, label: str, stop: Stop) -> None:
+        if self.tau is None and stop.rule == "best":
+            raise BadField(place, f"{label}: with stop rule best the recipe needs tau")
+        if self.tau is not None and stop.unit == "relative" and stop.at is not None and stop.at > self.tau:
+            raise BadField(
+                place, f"{label}: it stops at {stop.at:g}, above tau {self.tau:g}, so that no item would be valid"
+            )
 
 
 def read_recipe(path: Path, checkpoints: Path | None = None) -> Recipe:
     """The recipe in a TOML file; `checkpoints` is the folder where relative checkpoint paths start.
 
-    Raises GeneratorError with one line that names the field and what it accepts.
+    Raises GeneratorError with one line that names the file's line and field, and what would be accepted.
     """
     data = read_toml(path)
     try:
-        recipe = Recipe.model_validate(_beside(data, path.parent, checkpoints or path.parent))
-    except ValidationError as problem:
-        raise GeneratorError(f"recipe {path}: {_first(problem, Recipe)}") from None
-    try:
-        recipe.chosen_targets(), recipe.chosen_losses()
-        for optimizer in recipe.chosen_optimizers():
-            if optimizer.value.stop_at is not None and optimizer.value.stop_at > recipe.tau:
-                raise GeneratorError(
-                    f"optimizers: {optimizer.label}: stop_at is above tau {recipe.tau:g}, so no item would be valid"
-                )
-    except GeneratorError as problem:
-        raise GeneratorError(f"recipe {path}: {problem}") from None
+        try:
+            recipe = Recipe.model_validate(_beside(data, path.parent, checkpoints or path.parent))
+        except ValidationError as problem:
+            raise first_fault(problem, Recipe) from None
+        recipe.chosen_targets(), recipe.chosen_losses(), recipe.chosen_starts(), recipe.chosen_searches()
+    except BadField as fault:
+        line = find_line(path.read_text(encoding="utf-8"), fault.place)
+        raise GeneratorError(f"recipe {path}{f', line {line}' if line else ''}: {fault}") from None
     return recipe
 
 
@@ -129,57 +233,20 @@ def find_model(path: Path, name: str) -> ModelEntry:
     return entries[name]
 
 
-def _beside(data: dict[str, Any], folder: Path, checkpoints: Path) -> dict[str, Any]:
+PATHS = ("path", "backbone", "heads")
+"""Fields of a recipe that name files beside it."""
+
+
+def _beside(data: Any, folder: Path, checkpoints: Path) -> Any:
     """Relative paths start at the recipe's own folder; those of checkpoints perhaps elsewhere."""
-    targets = data.get("targets")
-    if isinstance(targets, dict) and isinstance(targets.get("path"), str):
-        data = {**data, "targets": {**targets, "path": str(folder / targets["path"])}}
-    models = data.get("models")
-    if isinstance(models, list):
-        moved = [
-            {**m, "checkpoint": str(checkpoints / m["checkpoint"])}
-            if isinstance(m, dict) and isinstance(m.get("checkpoint"), str)
-            else m
-            for m in models
-        ]
-        data = {**data, "models": moved}
-    return data
-
-
-def _choose(where: str, table: dict[str, type[Member]], entry: dict[str, Any]) -> Chosen[Member]:
-    """The frozen value that an entry describes."""
-    kind = entry.get("kind")
-    if not isinstance(kind, str) or kind not in table:
-        raise GeneratorError(f"{where}: kind {kind!r} is unknown; known are {', '.join(table)}")
-    member = table[kind]
-    settings = {key: value for key, value in entry.items() if key != "kind"}
-    known = fields(member)  # type: ignore[arg-type]
-    names = [field.name for field in known]
-    for key in settings:
-        if key not in names:
-            raise GeneratorError(f"{where}: {kind} has no setting {key!r}; known are {', '.join(names) or 'none'}")
-    adapter = TypeAdapter(member)
-    try:
-        value = adapter.validate_python(settings)
-    except ValidationError as problem:
-        raise GeneratorError(f"{where}: {kind}: {_first(problem, None)}") from None
-    return Chosen(value, {"kind": kind, **adapter.dump_python(value, mode="json")}, _label(kind, known, value))
-
-
-def _label(kind: str, known: "tuple[Setting[Any], ...]", value: object) -> str:
-    differing = [
-        f"{field.name}={getattr(value, field.name)}"
-        for field in known
-        if field.default is MISSING or getattr(value, field.name) != field.default
-    ]
-    return f"{kind}({', '.join(differing)})" if differing else kind
-
-
-def _first(problem: ValidationError, model: type[BaseModel] | None) -> str:
-    first = problem.errors()[0]
-    where = ".".join(str(part) for part in first["loc"])
-    hint = ""
-    if first["type"] == "extra_forbidden" and model is not None:
-        entry = ModelEntry if first["loc"][0] == "models" else model
-        hint = f"; known are {', '.join(entry.model_fields)}"
-    return f"{where}: {first['msg'].removeprefix('Value error, ')}{hint}"
+    if isinstance(data, list):
+        return [_beside(each, folder, checkpoints) for each in data]
+    if not isinstance(data, dict):
+        return data
+    moved = {key: _beside(value, folder, checkpoints) for key, value in data.items()}
+    for key in PATHS:
+        if isinstance(moved.get(key), str):
+            moved[key] = str(folder / moved[key])
+    if isinstance(moved.get("checkpoint"), str):
+        moved["checkpoint"] = str(checkpoints / moved["checkpoint"])
+    return moved

@@ -18,6 +18,7 @@ name = "walk"
 tau = 0.1
 batch_size = 45
 starts = ["grey-noise"]
+stop = { rule = "first", at = 0.09 }
 [targets]
 kind = "photographs"
 per_photograph = 3
@@ -37,7 +38,6 @@ kind = "relative_l2"
 kind = "adam"
 lr = 0.05
 steps = 40
-stop_at = 0.09
 """
 STUDY = """
 slug = "walk"

@@ -57,6 +57,8 @@ rng_seed = 5
 tau = 0.5
 batch_size = 2
 starts = ["grey-noise"]
+stop = { rule = "first", at = 0.3 }
+unit_size = 2
 
 [targets]
 kind = "folder"
@@ -75,7 +77,6 @@ layers = ["layer1"]
 kind = "adam"
 lr = 0.02
 steps = 30
-stop_at = 0.3
 """
 
 

@@ -1,0 +1,105 @@
+"""A fast twin of some of a network's layers: the same functions, up to rounding, for the thousands of passes of a search.
+
+What pays on a processor (ResNet-18, batch 4, one core with AVX-512 bf16): channels_last 1.1×, batch norm inside the
+convolutions another 1.07×, bfloat16 1.9×. What is left are the convolutions themselves, 93 % of the time.
+"""
+
+import copy
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from generator.errors import GeneratorError
+from generator.inversion import Represent
+from generator.models import BuiltModel
+from generator.representation import Layers
+
+
+def accelerate(
+    built: BuiltModel,
+    names: Sequence[str],
+    relu: Literal["true", "identity"] = "true",
+    dtype: torch.dtype = torch.float32,
+    *,
+    backend: str | None = None,
+) -> Represent:
+    """Images → layer → representation, float32 whatever `dtype` the network computes in; resizing and normalization stay
+    in float32. `built` is left as it is: the twin has weights of its own. `backend`, one of `torch.compile`'s
+    ("inductor"), compiles it: worth its minutes on a GPU.
+
+    Raises GeneratorError if the network does not compute in `dtype`.
+    """
+    module, network = copy.deepcopy((built.module, built.network))
+    _fold_batch_norm(network, names)
+    network.to(dtype)
+    module.to(memory_format=torch.channels_last)
+    network.register_forward_pre_hook(lambda _network, inputs: tuple(_cast(value, dtype) for value in inputs))
+    layers = Layers(module, network, names, relu)
+    if dtype != torch.float32:
+        _try(layers, built, dtype)
+    found: Represent = torch.compile(layers.__call__, backend=backend) if backend else layers
+
+    def represent(images: Tensor) -> dict[str, Tensor]:
+        representations = found(images.contiguous(memory_format=torch.channels_last))
+        return {name: values.float() for name, values in representations.items()}
+
+    return represent
+
+
+def computes_bf16(device: torch.device) -> bool:
+    """Whether bfloat16 is computed in hardware; where it is not it is emulated, and slower than float32."""
+    if device.type == "cpu":
+        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def _cast(value: Any, dtype: torch.dtype) -> Any:
+    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
+
+
+def _try(layers: Layers, built: BuiltModel, dtype: torch.dtype) -> None:
+    weights = next(itertools.chain(built.module.parameters(), built.module.buffers()), torch.zeros(0))
+    try:
+        layers(torch.zeros((1, 3, built.input_size, built.input_size), device=weights.device))
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as problem:
+        name, reason = type(built.network).__name__, str(problem).splitlines()[0][:120]
+        raise GeneratorError(f'{name} does not compute in {dtype} ({reason}); use precision = "fp32"') from None
+
+
+def _fold_batch_norm(network: nn.Module, names: Sequence[str]) -> None:
+    """Put batch norms into the convolutions before them, in place, but where what lies between them is asked for."""
+    for convolution, norm in list(_foldable(network)):
+        if not any(_holds(name, convolution) and not _holds(name, norm) for name in names):
+            fused = fuse_conv_bn_eval(network.get_submodule(convolution), network.get_submodule(norm))
+            network.set_submodule(convolution, fused)
+            network.set_submodule(norm, nn.Identity())
+
+
+def _holds(name: str, inner: str) -> bool:
+    return inner == name or inner.startswith(f"{name}.")
+
+
+def _foldable(network: nn.Module) -> Iterator[tuple[str, str]]:
+    """Names of convolutions and of the batch norms that alone use what they give; none if the network cannot be traced."""
+    try:
+        graph = fx.symbolic_trace(network).graph
+    except Exception:  # whatever a network's own code raises when it is called with a proxy
+        return
+    modules = dict(network.named_modules())
+    calls = [node for node in graph.nodes if node.op == "call_module"]
+    times = Counter(node.target for node in calls)
+    for node in calls:
+        source = node.args[0] if node.args else None
+        if not isinstance(source, fx.Node) or source.op != "call_module":
+            continue
+        # Subclasses do more than their parents: timm's batch norms hold the activation.
+        are_pair = type(modules[source.target]) is nn.Conv2d and type(modules[node.target]) is nn.BatchNorm2d
+        if are_pair and len(source.users) == times[source.target] == times[node.target] == 1:
+            yield str(source.target), str(node.target)

@@ -1,0 +1,103 @@
+"""A Ray cluster, from a laptop to hundreds of GPUs: one actor a GPU, or one a core where there are none."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from generator.errors import GeneratorError
+from generator.executors.base import Outcome, Task
+from generator.executors.lanes import LaneLost, drive
+from generator.plan import Plan
+
+
+@dataclass(frozen=True)
+class RayExecutor:
+    """`address` is that of an existing cluster ("auto": the one of this machine; None: start one here for this run).
+    `workers` is how many actors; None: one a GPU, or one a core. Checkpoints and the store must be reachable from every
+    machine under the same names."""
+
+    address: str | None = "auto"
+    workers: int | None = None
+
+    def run(self, plan: Plan, store_url: str, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        ray = _ray()
+        began = not ray.is_initialized()
+        if began:
+            try:
+                ray.init(address=self.address, log_to_driver=False)
+            except ConnectionError:
+                raise GeneratorError(
+                    f"there is no Ray cluster at address {self.address!r}; start one with `ray start --head`, or leave "
+                    f"--ray-address out to have one started here"
+                ) from None
+        try:
+            n_gpus = int(ray.cluster_resources().get("GPU", 0))
+            n = self.workers or n_gpus or int(ray.cluster_resources().get("CPU", 1))
+            shared = ray.put(plan)
+            lanes = [_ActorLane(ray, shared, store_url, n_gpus > 0) for _ in range(min(n, max(1, len(tasks))))]
+            yield from drive(lanes, tasks)
+        finally:
+            if began:
+                ray.shutdown()
+
+
+class _ActorLane:
+    """An actor of its own, made when it is first needed and again when it has died."""
+
+    def __init__(self, ray: Any, plan: Any, store_url: str, on_gpu: bool) -> None:
+        self._ray, self._told, self._on_gpu = ray, (plan, store_url), on_gpu
+        self._actor: Any = None
+
+    def submit(self, task: Task) -> "Future[str | None]":
+        if self._actor is None:
+            resources = {"num_gpus": 1} if self._on_gpu else {"num_cpus": 1}
+            device = "cuda" if self._on_gpu else "cpu"
+            self._actor = self._ray.remote(RayWorker).options(**resources).remote(*self._told, device)
+        actor, answer = self._actor, Future[str | None]()
+
+        def pass_on(done: "Future[str | None]") -> None:
+            problem: BaseException | None = done.exception()
+            if isinstance(problem, self._ray.exceptions.RayActorError):
+                if self._actor is actor:
+                    self._actor = None
+                problem = LaneLost(f"a Ray worker died ({str(problem).splitlines()[0]})")
+            elif isinstance(problem, self._ray.exceptions.RayTaskError):
+                problem = problem.cause or problem
+            if problem is not None:
+                answer.set_exception(problem)
+            else:
+                answer.set_result(done.result())
+
+        actor.do.remote(task).future().add_done_callback(pass_on)
+        return answer
+
+    def close(self) -> None:
+        if self._actor is not None:
+            self._ray.kill(self._actor)
+            self._actor = None
+
+
+class RayWorker:
+    """What runs on the cluster."""
+
+    def __init__(self, plan: Plan, store_url: str, device: str) -> None:
+        import torch
+
+        from generator.store import Store
+        from generator.work import Worker
+
+        self._worker = Worker(plan, Store(store_url), torch.device(device))
+
+    def do(self, task: Task) -> str | None:
+        from generator.work import attempt
+
+        return attempt(self._worker, task)
+
+
+def _ray() -> Any:
+    try:
+        import ray
+    except ModuleNotFoundError:
+        raise GeneratorError("ray is not installed; install alike[ray]") from None
+    return ray

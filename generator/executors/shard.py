@@ -1,0 +1,31 @@
+"""One share of a run that many machines make side by side without knowing of each other: an array of a batch system."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from generator.errors import GeneratorError
+from generator.executors.base import Executor, Outcome, Task
+from generator.plan import Plan, Unit
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Units whose number leaves `index` when divided by `of`. What is left out is not there for this run."""
+
+    executor: Executor
+    index: int
+    of: int
+
+    def run(self, plan: Plan, store_url: str, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        order = {unit: i for i, unit in enumerate(plan.units())}
+        mine = [task for task in tasks if not isinstance(task, Unit) or order[task] % self.of == self.index]
+        yield from self.executor.run(plan, store_url, mine)
+
+
+def parse_shard(text: str) -> tuple[int, int]:
+    """`i/n` with 0 ≤ i < n → (i, n)."""
+    found = re.fullmatch(r"(\d+)/(\d+)", text)
+    if found is None or not int(found[1]) < int(found[2]):
+        raise GeneratorError(f"--shard {text!r} is no share; expected i/n with i from 0 to n − 1, such as 0/8")
+    return int(found[1]), int(found[2])
