@@ -24,11 +24,15 @@ class Target:
 
 @dataclass(frozen=True)
 class Targets:
-    """The pictures of a recipe, in a fixed order, and others of their kind from which null distributions are drawn."""
+    """The pictures of a recipe, in a fixed order, and others of their kind from which null distributions are drawn.
+
+    `preprocessing` says, exactly enough to do it again, how the pictures came from their source to these pixels.
+    """
 
     name: str
     targets: tuple[Target, ...]
     others: tuple[Target, ...]
+    preprocessing: str = "none"
 
 
 class TargetSet(Protocol):
