@@ -8,6 +8,7 @@ from pydantic import Field
 from torch import Tensor
 
 from generator.inversion import Rows
+from generator.optimizers.bounds import wide
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Adam:
     def step(self, z: Tensor, gradient: Tensor, losses: Tensor, memory: Rows, iteration: Tensor) -> tuple[Tensor, Rows]:  # noqa: ARG002
         first = self.beta1 * memory["first"] + (1 - self.beta1) * gradient
         second = self.beta2 * memory["second"] + (1 - self.beta2) * gradient**2
-        t = (iteration + 1).view(-1, *[1] * (z.dim() - 1)).to(z.dtype)
-        unbiased = first / (1 - self.beta1**t)
-        scale = (second / (1 - self.beta2**t)).sqrt() + self.eps
+        t = wide(iteration + 1, z).double()  # 1 − β₂ᵗ is small at first: float32 would lose half of its digits
+        unbiased = first / (1 - self.beta1**t).to(z.dtype)
+        scale = (second / (1 - self.beta2**t).to(z.dtype)).sqrt() + self.eps
         return z - self.lr * unbiased / scale, {"first": first, "second": second}

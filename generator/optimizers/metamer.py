@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor
 
 from generator.inversion import Rows
+from generator.optimizers.bounds import wide
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,7 @@ class Metamer:
         return {}
 
     def step(self, z: Tensor, gradient: Tensor, losses: Tensor, memory: Rows, iteration: Tensor) -> tuple[Tensor, Rows]:  # noqa: ARG002
-        one = [1] * (z.dim() - 1)
         stage = (iteration * self.stages // self.steps).clamp_max(self.stages - 1)
-        size = (self.step_size * 0.5 ** stage.to(z.dtype)).view(-1, *one)
-        norms = gradient.flatten(1).norm(dim=1).view(-1, *one)
+        size = wide(self.step_size * 0.5 ** stage.to(z.dtype), z)
+        norms = wide(gradient.flatten(1).norm(dim=1), z)
         return z - size * gradient / norms.clamp_min(1e-20), memory

@@ -7,6 +7,7 @@ from pydantic import Field
 from torch import Tensor
 
 from generator.inversion import Rows
+from generator.optimizers.bounds import wide
 
 
 @dataclass(frozen=True)
@@ -24,5 +25,5 @@ class Paper:
         return {}
 
     def step(self, z: Tensor, gradient: Tensor, losses: Tensor, memory: Rows, iteration: Tensor) -> tuple[Tensor, Rows]:  # noqa: ARG002
-        norms = gradient.flatten(1).norm(dim=1).view(-1, *[1] * (z.dim() - 1))
+        norms = wide(gradient.flatten(1).norm(dim=1), z)
         return z - self.step_size * gradient / norms.clamp_min(1e-20), memory
