@@ -5,16 +5,14 @@ convolutions another 1.07×, bfloat16 1.9×. What is left are the convolutions t
 """
 
 import copy
-import itertools
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from generator.errors import GeneratorError
 from generator.inversion import Represent
 from generator.models import BuiltModel
 from generator.representation import Layers
@@ -31,21 +29,18 @@ def accelerate(
     """Images → layer → representation, float32 whatever `dtype` the network computes in; resizing and normalization stay
     in float32. `built` is left as it is: the twin has weights of its own. `backend`, one of `torch.compile`'s
     ("inductor"), compiles it: worth its minutes on a GPU.
-
-    Raises GeneratorError if the network does not compute in `dtype`.
     """
     module, network = copy.deepcopy((built.module, built.network))
     _fold_batch_norm(network, names)
     network.to(dtype)
     module.to(memory_format=torch.channels_last)
-    network.register_forward_pre_hook(lambda _network, inputs: tuple(_cast(value, dtype) for value in inputs))
     layers = Layers(module, network, names, relu)
-    if dtype != torch.float32:
-        _try(layers, built, dtype)
     found: Represent = torch.compile(layers.__call__, backend=backend) if backend else layers
 
     def represent(images: Tensor) -> dict[str, Tensor]:
-        representations = found(images.contiguous(memory_format=torch.channels_last))
+        # The weights have their type; autocast gives each operation's input the same, in any architecture.
+        with torch.autocast(images.device.type, dtype, enabled=dtype != torch.float32):
+            representations = found(images.contiguous(memory_format=torch.channels_last))
         return {name: values.float() for name, values in representations.items()}
 
     return represent
@@ -58,32 +53,21 @@ def computes_bf16(device: torch.device) -> bool:
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
-def _cast(value: Any, dtype: torch.dtype) -> Any:
-    return value.to(dtype) if isinstance(value, Tensor) and value.is_floating_point() else value
-
-
-def _try(layers: Layers, built: BuiltModel, dtype: torch.dtype) -> None:
-    weights = next(itertools.chain(built.module.parameters(), built.module.buffers()), torch.zeros(0))
-    try:
-        layers(torch.zeros((1, 3, built.input_size, built.input_size), device=weights.device))
-    except torch.OutOfMemoryError:
-        raise
-    except RuntimeError as problem:
-        name, reason = type(built.network).__name__, str(problem).splitlines()[0][:120]
-        raise GeneratorError(f'{name} does not compute in {dtype} ({reason}); use precision = "fp32"') from None
-
-
 def _fold_batch_norm(network: nn.Module, names: Sequence[str]) -> None:
     """Put batch norms into the convolutions before them, in place, but where what lies between them is asked for."""
     for convolution, norm in list(_foldable(network)):
         if not any(_holds(name, convolution) and not _holds(name, norm) for name in names):
-            fused = fuse_conv_bn_eval(network.get_submodule(convolution), network.get_submodule(norm))
-            network.set_submodule(convolution, fused)
+            pair = (
+                cast(nn.Conv2d, network.get_submodule(convolution)),
+                cast(nn.BatchNorm2d, network.get_submodule(norm)),
+            )
+            network.set_submodule(convolution, fuse_conv_bn_eval(*pair))
             network.set_submodule(norm, nn.Identity())
 
 
 def _holds(name: str, inner: str) -> bool:
-    return inner == name or inner.startswith(f"{name}.")
+    node = name.partition(":")[0]
+    return inner == node or inner.startswith(f"{node}.")
 
 
 def _foldable(network: nn.Module) -> Iterator[tuple[str, str]]:
