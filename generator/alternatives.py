@@ -102,8 +102,9 @@ def _allowed(targets: Sequence[Target], kind: Kind) -> NDArray[np.bool_]:
             f"alternatives: kind {kind} needs classes, and no target has one; "
             f"give the target set classes or take kind nearest"
         )
-    same = classes[:, None] == classes[None, :]
-    return apart & known[:, None] & known[None, :] & (same if kind == "same_class" else ~same)
+    same: NDArray[np.bool_] = classes[:, None] == classes[None, :]
+    wanted = same if kind == "same_class" else ~same
+    return apart & np.outer(known, known) & wanted
 
 
 def _distances(targets: Sequence[Target], metric: str) -> Costs:
@@ -134,6 +135,6 @@ def _assign(costs: Costs, allowed: NDArray[np.bool_], max_uses: int) -> list[tup
     # One pair more outweighs any difference in distance.
     forbidden = (len(rows) + 1) * (costs[allowed].max() + 1)
     table = np.where(allowed, costs, forbidden)[rows]
-    chosen, columns = linear_sum_assignment(np.tile(table, max_uses))
+    chosen, columns = linear_sum_assignment(np.tile(table, min(max_uses, len(rows))))
     pairs = zip(rows[chosen].tolist(), (columns % len(costs)).tolist(), strict=True)
     return [(i, j) for i, j in pairs if allowed[i, j]]

@@ -2,28 +2,24 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
-
-import numpy as np
-from PIL import Image, ImageOps
-from pydantic import Field
+from typing import Literal
 
 from generator.errors import GeneratorError
-from generator.targets.base import Pixels, Target, Targets
+from generator.targets.base import Target, Targets
+from generator.targets.picture import Fitting
+from generator.targets.sampling import Sampling, assemble
 
-MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"}
 ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 @dataclass(frozen=True)
-class Folder:
-    """All pictures must be of one size, which is the size of the IRIs. `limit` takes that many, drawn by `rng_seed`;
-    the rest serve the null distribution. Each file is an image cluster of its own. Grey pictures become RGB; those with
-    more than 8 bits a value or with transparency are refused, because what people would see is not in the file."""
+class Folder(Sampling, Fitting):
+    """Each file is an image cluster of its own. `split` is the researcher's claim that no network under study was trained
+    on these pictures; nothing here can know. Grey pictures become RGB; those with more than 8 bits a value or with
+    transparency are refused. Hidden files and folders are passed over."""
 
     path: Path
-    limit: Annotated[int, Field(ge=2)] | None = None
-    split: Literal["train", "heldout", "unknown"] = "unknown"
+    split: Literal["train", "heldout", "unknown"] = "heldout"
     licence: str | None = None
     redistributable: bool | None = None
     name: str | None = None
@@ -31,54 +27,26 @@ class Folder:
     def load(self, rng_seed: int) -> Targets:
         if not self.path.is_dir():
             raise GeneratorError(f"targets: {self.path} is not a folder")
-        files = sorted(file for file in self.path.rglob("*") if file.suffix.lower() in ENDINGS)
-        if len(files) < 2:
-            raise GeneratorError(
-                f"targets: {self.path} holds {len(files)} pictures ({', '.join(ENDINGS)}); two at least"
+        ids = [file.as_posix() for file in self._files()]
+        if len(ids) < 2:
+            raise GeneratorError(f"targets: {self.path} holds {len(ids)} pictures ({', '.join(ENDINGS)}); two at least")
+        labels = [name.split("/")[0] if "/" in name else None for name in ids]
+
+        def describe(i: int) -> Target:
+            return Target(
+                target_id=ids[i],
+                pixels=self.read(self.path / ids[i]),
+                cluster=ids[i],
+                label=labels[i],
+                split=self.split,
+                licence=self.licence,
+                redistributable=self.redistributable,
             )
-        everything = [self._target(file) for file in files]
-        shape = everything[0].pixels.shape
-        for file, target in zip(files, everything, strict=True):
-            if target.pixels.shape != shape:
-                raise GeneratorError(
-                    f"targets: {file} is {_size(target.pixels)}, but {files[0]} is {_size(everything[0].pixels)}; "
-                    f"all must be of one size"
-                )
-        order = np.random.default_rng(rng_seed).permutation(len(everything))
-        chosen = sorted(order[: self.limit])
-        others = sorted(order[self.limit :]) if self.limit is not None else []
-        return Targets(
-            self.name or self.path.name,
-            tuple(everything[i] for i in chosen),
-            tuple(everything[i] for i in others),
-        )
 
-    def _target(self, file: Path) -> Target:
-        relative = file.relative_to(self.path)
-        return Target(
-            target_id=relative.as_posix(),
-            pixels=_read(file),
-            cluster=relative.as_posix(),
-            label=relative.parts[0] if len(relative.parts) > 1 else None,
-            split=self.split,
-            licence=self.licence,
-            redistributable=self.redistributable,
-        )
+        drawn = self.draw(ids, labels, rng_seed)
+        return assemble(self.name or self.path.resolve().name, describe, drawn, self.preprocessing)
 
-
-def _read(file: Path) -> Pixels:
-    try:
-        with Image.open(file) as opened:
-            picture = ImageOps.exif_transpose(opened)
-            picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as problem:
-        raise GeneratorError(f"targets: {file} is no readable picture ({problem})") from None
-    if picture.mode not in MODES:
-        raise GeneratorError(f"targets: {file} has pixels of kind {picture.mode}; expected 8 bits a value")
-    if picture.has_transparency_data and np.asarray(picture.convert("RGBA"))[..., 3].min() < 255:
-        raise GeneratorError(f"targets: {file} is transparent in places; lay it on a background first")
-    return np.asarray(picture.convert("RGB"))
-
-
-def _size(pixels: Pixels) -> str:
-    return f"{pixels.shape[1]}×{pixels.shape[0]}"
+    def _files(self) -> list[Path]:
+        """Relative to the folder."""
+        files = (file.relative_to(self.path) for file in self.path.rglob("*") if file.suffix.lower() in ENDINGS)
+        return [file for file in files if not any(part.startswith(".") for part in file.parts)]

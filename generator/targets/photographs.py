@@ -20,6 +20,10 @@ from generator.targets.base import Pixels, Target, Targets
 SIZE = 32
 SHORTER_SIDE = 192  # of the photograph after resizing: a crop then shows a part of a thing
 TRAIN_SHARE = 0.6
+PREPROCESSING = (
+    f"8-bit RGB; left {TRAIN_SHARE:.0%} and right rest resized apart, to {SHORTER_SIDE} pixels for the photograph's shorter "
+    f"side (Pillow, lanczos); {SIZE}×{SIZE} crops of the right part that do not overlap"
+)
 
 # name → (package, file, licence, redistributable); the licences are those that the packages state for their sample data
 PHOTOGRAPHS: dict[str, tuple[str, str, str | None, bool | None]] = {
@@ -123,4 +127,4 @@ class Photographs:
                     Target(f"{name}/{kind}-{i:02}", crop, name, name, "heldout", licence, redistributable)
                     for i, crop in enumerate(kept)
                 ]
-        return Targets(self.name, tuple(targets), tuple(others))
+        return Targets(self.name, tuple(targets), tuple(others), PREPROCESSING)
