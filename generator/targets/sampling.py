@@ -10,8 +10,8 @@ from pydantic import Field
 from generator.errors import GeneratorError
 from generator.targets.base import Pixels, Target, Targets
 
-OF_A_CLASS = 21
-"""Others come from some classes by so many: among 500 of them there are then 10,000 ordered pairs of one class."""
+OF_A_CLASS = 22
+"""Others come from some classes by so many: among 500 of them there are then more than 10,000 ordered pairs of one class."""
 
 Members = dict[str, list[int]]
 
