@@ -15,7 +15,7 @@ from generator.choosing import Chosen, ChosenLoss, Place, choose, choose_loss, f
 from generator.errors import BadField, GeneratorError
 from generator.optimizers import OPTIMIZERS
 from generator.proof import GATES, Display
-from generator.starts import STARTS, Start
+from generator.starts import ChosenStart, choose_start
 from generator.targets import TARGET_SETS, TargetSet
 from generator.toml_lines import find_line
 
@@ -165,6 +165,9 @@ class Recipe(Switches):
 
     def chosen_losses(self) -> list[ChosenLoss]:
         return [choose_loss(("losses", i), entry) for i, entry in enumerate(self.losses)]
+
+    def chosen_starts(self) -> list[ChosenStart]:
+        return [choose_start(("starts", i), entry) for i, entry in enumerate(self.starts)]
 
     def chosen_searches(self) -> list[ChosenSearch]:
         return [self._search(("optimizers", i), entry) for i, entry in enumerate(self.optimizers)]

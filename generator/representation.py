@@ -1,10 +1,9 @@
 """From (model, layers) to images ↦ representations, with the graph kept and the computation cut behind the last layer."""
 
-import copy
 import difflib
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +22,9 @@ TOKENS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """What of a transformer's tokens, (batch, tokens, units), a name picks: `encoder.ln:cls`. A number picks from a tuple."""
 
+Listener = Callable[[str, Any], None]
+"""Is told the name and the output of a module that has been called."""
+
 
 class _Reached(Exception):
     """Thrown out of the forward pass when the last layer has spoken, so that nothing after it is computed."""
@@ -38,13 +40,14 @@ class _Name:
 
     def pick(self, output: Any) -> Tensor | None:
         """The part of a module's output that is meant; None where it is no tensor."""
-        if self.part is not None and self.part.isdigit():
-            output = (
-                output[int(self.part)] if isinstance(output, tuple | list) and int(self.part) < len(output) else None
-            )
-        elif self.part is not None and isinstance(output, Tensor):
-            output = TOKENS[self.part](output) if output.dim() == 3 else None
-        return output if isinstance(output, Tensor) else None
+        if self.part is None:
+            found = output
+        elif self.part.isdigit():
+            place = int(self.part)
+            found = output[place] if isinstance(output, tuple | list) and place < len(output) else None
+        else:
+            found = TOKENS[self.part](output) if isinstance(output, Tensor) and output.dim() == 3 else None
+        return found if isinstance(found, Tensor) else None
 
 
 class Layers:
@@ -55,7 +58,7 @@ class Layers:
     `NAME:cls`, `NAME:tokens` and `NAME:mean` from a transformer's tokens. A module that is called several times in one
     pass is read at its first call. `relu="identity"` lets gradients pass the last ReLU before the layers as if it were
     not there. Raises GeneratorError for a name that the network does not have; calling it does for a layer that gives no
-    tensor (`layer_table` lists those that do).
+    tensor (`layer_table` lists those that do), and for `relu="identity"` where there is no ReLU.
     """
 
     def __init__(
@@ -68,11 +71,11 @@ class Layers:
         self._module = module
         self._relu = relu
         self._last_relu: int | None = None
-        self._parsed = [_parse(name, network) for name in dict.fromkeys(names)]
-        nodes = list(dict.fromkeys(name.node for name in self._parsed))
-        modules = dict(network.named_modules())
+        self._names = _parse(names, network)
+        nodes = list(dict.fromkeys(name.node for name in self._names))
+        modules = _modules(network)
         self._modules = {node: modules[node] for node in nodes if node in modules}
-        self._graph = None if len(self._modules) == len(nodes) else _graph(module, network, nodes)
+        self._graph = None if len(self._modules) == len(nodes) else _Graph(module, network, nodes)
 
     def __call__(self, images: Tensor) -> dict[str, Tensor]:
         if self._relu == "true":
@@ -83,35 +86,33 @@ class Layers:
             return self._pass(images)
 
     def _pass(self, images: Tensor) -> dict[str, Tensor]:
-        outputs = self._graph(images) if self._graph is not None else self._read(images)
-        found = {name.text: name.pick(outputs.get(name.node)) for name in self._parsed}
-        for text, representation in found.items():
+        outputs = self._read(images) if self._graph is None else self._graph(images)
+        found: dict[str, Tensor] = {}
+        for name in self._names:
+            representation = name.pick(outputs.get(name.node))
             if representation is None:
                 raise GeneratorError(
-                    f"layer {text!r} gives no single tensor in the network's forward pass; "
+                    f"layer {name.text!r} gives no single tensor in the network's forward pass; "
                     f"`alike-generate layers` lists those that do"
                 )
-        return found  # type: ignore[return-value]
+            found[name.text] = representation
+        return found
 
     def _read(self, images: Tensor) -> dict[str, Any]:
         """Outputs of the modules, cut behind the last of them."""
         outputs: dict[str, Any] = {}
 
-        def listen(node: str) -> Callable[[nn.Module, Any, Any], None]:
-            def note(_layer: nn.Module, _inputs: Any, output: Any) -> None:
-                outputs.setdefault(node, output)
-                if len(outputs) == len(self._modules):
-                    raise _Reached
+        def note(node: str, output: Any) -> None:
+            if node in outputs:
+                return
+            if len(outputs) + 1 < len(self._modules):
+                outputs[node] = _copied(output)
+            else:
+                outputs[node] = output
+                raise _Reached
 
-            return note
-
-        hooks = [layer.register_forward_hook(listen(node)) for node, layer in self._modules.items()]
-        try:
-            with suppress(_Reached):
-                self._module(images)
-        finally:
-            for hook in hooks:
-                hook.remove()
+        with _listening(self._modules, note), suppress(_Reached):
+            self._module(images)
         return outputs
 
 
@@ -124,6 +125,42 @@ class Layer:
 
     def __call__(self, images: Tensor) -> Tensor:
         return self._layers(images)[self.name].flatten(1)
+
+
+class _Graph:
+    """The network's traced graph, cut behind the last of some nodes: called with images, it gives node → output."""
+
+    def __init__(self, module: nn.Module, network: nn.Module, nodes: Sequence[str]) -> None:
+        self._module, self._network = module, network
+        traced = _nodes(network)
+        self._places = {node: traced[_last(traced, node)] for node in nodes if _last(traced, node) >= 0}
+        wanted = list(
+            dict.fromkeys(self._places.values())
+        )  # only exact ones, as a name of a module takes its nodes away
+        self._cut = create_feature_extractor(network, wanted, suppress_diff_warning=True).eval()
+        graph = self._cut.graph
+        (end,) = (node for node in graph.nodes if node.op == "output")
+        for node in list(end.args[0].values()):
+            with graph.inserting_after(node):
+                copied = graph.call_function(_copied, (node,))
+            end.replace_input_with(node, copied)
+        self._cut.recompile()
+
+    def __call__(self, images: Tensor) -> dict[str, Any]:
+        taken: list[Any] = []
+
+        def take(_network: nn.Module, inputs: Any) -> None:
+            taken.extend(inputs)
+            raise _Reached
+
+        hook = self._network.register_forward_pre_hook(take)
+        try:
+            with suppress(_Reached):
+                self._module(images)
+        finally:
+            hook.remove()
+        outputs = self._cut(*taken)
+        return {node: outputs[place] for node, place in self._places.items()}
 
 
 @dataclass(frozen=True)
@@ -141,22 +178,18 @@ class LayerRow:
 
 
 def layer_table(module: nn.Module, network: nn.Module, images: Tensor) -> Iterator[LayerRow]:
-    """Every layer that gives a tensor, in the order in which they are first reached."""
-    names = {layer: name for name, layer in network.named_modules() if name}
+    """Every module that gives a tensor, or a tuple with tensors (`NAME:0` …), in the order in which they have spoken."""
     found: dict[str, tuple[tuple[int, ...], int]] = {}
     counter = FlopCounterMode(display=False)
 
-    def note(layer: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor):
-            found.setdefault(names[layer], (tuple(output.shape[1:]), counter.get_total_flops()))
+    def note(name: str, output: Any) -> None:
+        parts = {f"{name}:{i}": part for i, part in enumerate(output)} if isinstance(output, tuple) else {name: output}
+        for text, part in parts.items():
+            if isinstance(part, Tensor):
+                found.setdefault(text, (tuple(part.shape[1:]), counter.get_total_flops()))
 
-    hooks = [layer.register_forward_hook(note) for layer in names]
-    try:
-        with torch.no_grad(), counter:
-            module(images)
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with _listening(_modules(network), note), torch.no_grad(), counter:
+        module(images)
     whole = max(counter.get_total_flops(), 1)
     for name, (shape, flops) in found.items():
         yield LayerRow(name, shape, flops / whole)
@@ -164,55 +197,100 @@ def layer_table(module: nn.Module, network: nn.Module, images: Tensor) -> Iterat
 
 def stages_after(module: nn.Module, network: nn.Module, layer: str, images: Tensor) -> list[str]:
     """The network's later stages: those of its outermost modules that speak after `layer` has, in that order, and give a
-    tensor. Whether a match at a layer holds further up is measured there."""
-    children = {child: name for name, child in network.named_children()}
-    order: list[str] = []
+    tensor. Whether a match at a layer holds further up is measured there. One that hands on the very numbers of the one
+    before (dropout, flattening) is none. Raises GeneratorError for a layer that there is not."""
+    (name,) = _parse([layer], network)
+    modules = _modules(network)
+    children = {child: modules[child] for child, _ in network.named_children()}
+    outputs: dict[str, Any] = {}
 
-    def note(child: nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, Tensor) and children[child] not in order:
-            order.append(children[child])
+    def note(spoken: str, output: Any) -> None:
+        outputs.setdefault(spoken, _copied(output))
 
-    hooks = [child.register_forward_hook(note) for child in children]
+    if name.node in modules:
+        children[name.node] = modules[name.node]
+    with _listening(children, note), torch.no_grad():
+        module(images)
+    order = list(outputs)
+    if name.node in modules:
+        later = order[order.index(name.node) + 1 :] if name.node in outputs else order
+    else:
+        later = [child for child in order if _is_after(network, child, name.node)]
+    stages = []
+    before = outputs.get(name.node)
+    for child in later:
+        if isinstance(outputs[child], Tensor) and not _same(before, outputs[child]):
+            stages.append(child)
+            before = outputs[child]
+    return stages
+
+
+def _same(before: Any, after: Tensor) -> bool:
+    return isinstance(before, Tensor) and torch.equal(before.flatten(1), after.flatten(1))
+
+
+def _is_after(network: nn.Module, child: str, node: str) -> bool:
+    """Whether a module has the last word after a node of the graph."""
+    traced = _nodes(network)
+    return _last(traced, child) > traced.index(node)
+
+
+def _last(traced: Sequence[str], name: str) -> int:
+    """Where the last node of a module, or the node itself, stands among the graph's nodes; -1 where there is none."""
+    return max((i for i, node in enumerate(traced) if node == name or node.startswith(f"{name}.")), default=-1)
+
+
+def _modules(network: nn.Module) -> dict[str, nn.Module]:
+    """By every name that a module has."""
+    return {name: layer for name, layer in network.named_modules(remove_duplicate=False) if name}
+
+
+@contextmanager
+def _listening(layers: Mapping[str, nn.Module], note: Listener) -> Iterator[None]:
+    def listen(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        return lambda _layer, _inputs, output: note(name, output)
+
+    hooks = [layer.register_forward_hook(listen(name)) for name, layer in layers.items()]
     try:
-        with torch.no_grad():
-            Layers(module, network, [layer])(images)
-            before = set(order)
-            module(images)
+        yield
     finally:
         for hook in hooks:
             hook.remove()
-    return [name for name in order if name not in before and name != layer]
 
 
-def _parse(text: str, network: nn.Module) -> _Name:
+def _copied(output: Any) -> Any:
+    """What comes after a layer may change its output in place, as ReLU and shortcuts often do."""
+    if isinstance(output, Tensor):
+        return output.clone()
+    return tuple(_copied(part) for part in output) if isinstance(output, tuple | list) else output
+
+
+def _parse(texts: Sequence[str], network: nn.Module) -> list[_Name]:
     """Raises GeneratorError with the nearest names."""
-    modules = {name for name, _ in network.named_modules() if name}
-    node, colon, part = text.rpartition(":")
-    name = _Name(text, node, part) if colon else _Name(text, text, None)
-    if name.part is not None and name.part not in TOKENS and not name.part.isdigit():
-        raise GeneratorError(f"layer {text!r}: {part!r} picks nothing; known are {', '.join(TOKENS)} and a number")
-    if name.node in modules or name.node in _nodes(network):
-        return name
-    nearest = difflib.get_close_matches(name.node, sorted(modules), n=5, cutoff=0.3) or sorted(modules)[-5:]
-    raise GeneratorError(
-        f"there is no layer {name.node!r} in {type(network).__name__}; nearest are {', '.join(nearest)}"
-    )
+    known = list(_modules(network))
+    traced: list[str] | None = None
+    names = []
+    for text in dict.fromkeys(texts):
+        node, colon, part = text.rpartition(":")
+        name = _Name(text, node, part) if colon else _Name(text, text, None)
+        if name.part is not None and name.part not in TOKENS and not name.part.isdigit():
+            raise GeneratorError(f"layer {text!r}: {part!r} picks nothing; known are {', '.join(TOKENS)} and a number")
+        if name.node not in known:
+            traced = _nodes(network) if traced is None else traced
+            if name.node not in traced:
+                raise _unknown(name.node, network, [*known, *traced])
+        names.append(name)
+    return names
 
 
-def _nodes(network: nn.Module) -> set[str]:
-    """Names of the graph's nodes; none for a network whose graph cannot be traced."""
+def _unknown(name: str, network: nn.Module, known: list[str]) -> GeneratorError:
+    nearest = difflib.get_close_matches(name, dict.fromkeys(known), n=5, cutoff=0.3) or known[-5:]
+    return GeneratorError(f"there is no layer {name!r} in {type(network).__name__}; nearest are {', '.join(nearest)}")
+
+
+def _nodes(network: nn.Module) -> list[str]:
+    """Names of the graph's nodes in order; none for a network whose graph cannot be traced."""
     try:
-        return set(get_graph_node_names(network, suppress_diff_warning=True)[1])
+        return list(get_graph_node_names(network, suppress_diff_warning=True)[1])
     except Exception:  # whatever a researcher's own forward may raise when it is traced
-        return set()
-
-
-def _graph(module: nn.Module, network: nn.Module, nodes: Sequence[str]) -> nn.Module:
-    """The module with its network cut out of the traced graph: it gives node → output."""
-    cut = create_feature_extractor(network, list(nodes), suppress_diff_warning=True).eval()
-    if module is network:
-        return cut
-    (place,) = (name for name, child in module.named_children() if child is network)
-    twin = copy.copy(module)
-    twin._modules = {**module._modules, place: cut}
-    return twin
+        return []

@@ -1,6 +1,7 @@
 """The store, where the two programs meet: the only module here that imports anything of `app`. It needs no torch."""
 
 from app.store import (
+    Alternative,
     Distribution,
     Image,
     Item,
@@ -15,6 +16,7 @@ from app.store import (
 )
 
 __all__ = [
+    "Alternative",
     "Distribution",
     "Image",
     "Item",

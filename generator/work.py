@@ -16,7 +16,6 @@ from generator.plan import Condition, Job, Place, Plan, Unit, build_model
 from generator.prepared import AT_ONCE, Prepared, prepare
 from generator.proof import thresholds
 from generator.recipe import ModelEntry
-from generator.representation import Layers
 from generator.starts import draw_start
 from generator.stimuli import Pixels
 from generator.store import Store, StoreError
@@ -129,7 +128,7 @@ class Worker:
     def _network(self, condition: Condition, prepared: Prepared) -> Network:
         names = list(dict.fromkeys([prepared.place.layer, *condition.loss.objective.layers]))
         relu = condition.search.switches.relu
-        exact: Represent = Layers(prepared.built.module, prepared.built.network, names, relu)
+        exact: Represent = accelerate(prepared.built, names, relu)
         fast = exact
         if self._plan.recipe.precision == "bf16":
             fast = accelerate(prepared.built, names, relu, torch.bfloat16)

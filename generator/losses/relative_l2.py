@@ -16,9 +16,11 @@ class RelativeL2:
     Its gradient at an exact match is taken as 0. `eps` guards the division for targets represented by zeros.
     """
 
+    layer: str | None = None
     eps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-12
 
     def __call__(self, state: State) -> Tensor:
-        difference = (state.representation - state.target_representation).flatten(1)
-        error: Tensor = difference.norm(dim=1) / state.target_representation.flatten(1).norm(dim=1).clamp_min(self.eps)
+        seen = state.at(self.layer)
+        difference = (seen.representation - seen.target).flatten(1)
+        error: Tensor = difference.norm(dim=1) / seen.target.flatten(1).norm(dim=1).clamp_min(self.eps)
         return error

@@ -28,6 +28,9 @@ def build(
     weights: str | None = None,
     checkpoint: Path | None = None,
     n_classes: int | None = None,
+    *,
+    normalization: str | None = None,
+    input_size: int | None = None,
 ) -> BuiltModel:
     """The network, frozen, with its preprocessing. Raises GeneratorError with the nearest names."""
     chosen = family(family_name)

@@ -25,6 +25,7 @@ class BuiltModel:
     network: nn.Module
     input_size: int
     weights_sha256: str | None
+    is_classifier: bool = True
 
 
 class Family(Protocol):
