@@ -24,7 +24,8 @@ Kind = Literal["same_class", "nearest", "other_class"]
 Costs = NDArray[np.float64]
 
 LARGEST_SIDE = 64
-"""Pixels: larger pictures are compared as copies reduced to this, so that 400 of them take seconds, not an hour."""
+"""Pixels: larger pictures are compared as copies reduced to this, so that 400 of them take seconds (by ssim two minutes),
+not an hour."""
 
 DISTANCES: dict[str, Callable[[Pixels, Pixels], float]] = {
     "pixel_l2": pixel_l2,
@@ -73,7 +74,6 @@ def choose(targets: Sequence[Target], wanted: Sequence[Wanted], rng_seed: int) -
     that kind. Raises GeneratorError where the kind asks for classes and no target has one.
     """
     found: list[list[Foil]] = [[] for _ in targets]
-    distances: dict[str, Costs] = {}
     for number, want in enumerate(wanted):
         allowed = _allowed(targets, want.kind)
         for i, foils in enumerate(found):
@@ -81,9 +81,7 @@ def choose(targets: Sequence[Target], wanted: Sequence[Wanted], rng_seed: int) -
         if want.metric is None:
             costs = np.random.default_rng([rng_seed, number]).random(allowed.shape)
         else:
-            if want.metric not in distances:
-                distances[want.metric] = _distances(targets, want.metric)
-            costs = distances[want.metric]
+            costs = _distances(targets, allowed, want.metric)
         for i, j in _assign(costs, allowed, want.max_uses):
             found[i].append(Foil(want.kind, want.metric, j))
     return [tuple(foils) for foils in found]
@@ -107,13 +105,12 @@ def _allowed(targets: Sequence[Target], kind: Kind) -> NDArray[np.bool_]:
     return apart & np.outer(known, known) & wanted
 
 
-def _distances(targets: Sequence[Target], metric: str) -> Costs:
-    """Symmetric, (targets, targets). Rounded, so that two machines that differ in the last bits choose the same."""
+def _distances(targets: Sequence[Target], allowed: NDArray[np.bool_], metric: str) -> Costs:
+    """(targets, candidates), where allowed. Rounded, so that two machines that differ in the last bits choose the same."""
     copies = [_reduced(target.pixels) for target in targets]
-    costs = np.zeros((len(copies), len(copies)))
-    for i, a in enumerate(copies):
-        for j, b in enumerate(copies[:i]):
-            costs[i, j] = costs[j, i] = round(DISTANCES[metric](a, b), 9)
+    costs = np.zeros(allowed.shape)
+    for i, j in np.argwhere(np.triu(allowed | allowed.T)):
+        costs[i, j] = costs[j, i] = round(DISTANCES[metric](copies[i], copies[j]), 9)
     return costs
 
 

@@ -26,7 +26,7 @@ class Cifar10(Sampling):
 
     def load(self, rng_seed: int) -> Targets:
         data = self._open()
-        ids = [f"{self.split}/{i:05}" for i in range(len(data.data))]
+        ids = [f"{self.reader.lower()}/{self.split}/{i:05}" for i in range(len(data.data))]
         labels = [data.classes[number] for number in data.targets]
 
         def describe(i: int) -> Target:

@@ -54,7 +54,7 @@ def test_test_pictures_are_held_out_with_their_classes_by_name(cifar10: Path) ->
     assert found.name == "CIFAR-10 test"
     assert found.preprocessing == "none: as published"
     first = found.targets[0]
-    assert (first.target_id, first.cluster, first.label) == ("test/00000", "test/00000", "airplane")
+    assert (first.target_id, first.cluster, first.label) == ("cifar10/test/00000", "cifar10/test/00000", "airplane")
     assert (first.split, first.licence, first.redistributable) == ("heldout", "none stated", None)
     assert first.pixels.dtype == np.uint8
     assert first.pixels[5, 5].tolist() == [200, 100, 50]
@@ -65,7 +65,7 @@ def test_test_pictures_are_held_out_with_their_classes_by_name(cifar10: Path) ->
 def test_training_pictures_say_that_they_are(cifar10: Path) -> None:
     found = Cifar10(path=cifar10, split="train", per_class=2).load(0)
     assert {target.split for target in found.targets} == {"train"}
-    assert {target.target_id.split("/")[0] for target in found.targets + found.others} == {"train"}
+    assert {target.target_id.split("/")[1] for target in found.targets + found.others} == {"train"}
     assert [sum(target.label == name for target in found.targets) for name in TEN] == [2] * 10
     assert len(found.others) == 80
 
@@ -115,3 +115,9 @@ def test_a_download_that_fails_is_one_line(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(GeneratorError, match=r"CIFAR-10 cannot be downloaded to .*refused") as problem:
         Cifar10(path=tmp_path, download=True).load(0)
     assert "\n" not in str(problem.value)
+
+
+def test_pictures_of_the_two_datasets_never_share_an_id(cifar10: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(cifar10 / "other", datasets.CIFAR100, "fine_labels", TEN, monkeypatch)
+    sets = (Cifar10(path=cifar10), Cifar100(path=cifar10 / "other"))
+    assert len({target.target_id for each in sets for target in each.load(0).targets}) == 80
