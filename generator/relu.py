@@ -39,7 +39,7 @@ class _Passing(torch.autograd.Function):
         return y
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]  # noqa: ARG004
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # noqa: ARG004
         return gradient, None
 
 
@@ -65,12 +65,13 @@ class _Watch(TorchFunctionMode):
             return function(*arguments, **(named or {}))
         named = dict(named or {})
         x, *rest = arguments or (named.pop("input"),)
-        return _Passing.apply(x, lambda values: function(values, *rest, **named))  # type: ignore[no-untyped-call]
+        return _Passing.apply(x, lambda values: function(values, *rest, **named))
 
 
 def count_relus(compute: Callable[[Tensor], Any], images: Tensor) -> int:
     """How many ReLUs a computation passes. Raises GeneratorError where there is none."""
-    with torch.no_grad(), _Watch() as watch:
+    watch = _Watch()
+    with torch.no_grad(), watch:
         compute(images)
     if not watch.n:
         raise GeneratorError(

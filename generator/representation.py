@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import BaseTorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
@@ -188,7 +189,8 @@ def layer_table(module: nn.Module, network: nn.Module, images: Tensor) -> Iterat
             if isinstance(part, Tensor):
                 found.setdefault(text, (tuple(part.shape[1:]), counter.get_total_flops()))
 
-    with _listening(_modules(network), note), torch.no_grad(), counter:
+    # A watched pass (the last context) keeps attention off its fused kernel, whose operations are not counted.
+    with _listening(_modules(network), note), torch.no_grad(), counter, BaseTorchFunctionMode():
         module(images)
     whole = max(counter.get_total_flops(), 1)
     for name, (shape, flops) in found.items():
