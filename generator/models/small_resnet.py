@@ -7,7 +7,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from generator.errors import GeneratorError
-from generator.models.base import BuiltModel, Preprocessed, freeze, load_checkpoint
+from generator.models.base import BuiltModel, Family, Preprocessed, preprocess
+from generator.models.checkpoint import load_checkpoint
+from generator.models.normalization import Normalization
 from generator.models.weights import file_sha256
 
 CHANNELS = (24, 48, 96, 192)
@@ -68,24 +70,33 @@ def preprocessed(network: SmallResNet) -> Preprocessed:
     return Preprocessed(network, INPUT_SIZE, MEAN, STD)
 
 
-class SmallResNetFamily:
+class SmallResNetFamily(Family):
+    """32 pixels, or any other size: what follows the last block is their average."""
+
     name = "small_resnet"
 
     def architectures(self) -> Sequence[str]:
         return ("small_resnet",)
 
     def build(
-        self, architecture: str, weights: str | None, checkpoint: Path | None, n_classes: int | None
+        self,
+        architecture: str,
+        weights: str | None,
+        checkpoint: Path | None,
+        n_classes: int | None,
+        *,
+        normalization: Normalization | None = None,
+        input_size: int | None = None,
     ) -> BuiltModel:
         if weights is not None:
             raise GeneratorError(f"{architecture} has no weights named {weights!r}; give a checkpoint file")
         network = SmallResNet(n_classes or 15)
-        if checkpoint is not None:
-            load_checkpoint(network, checkpoint)
+        stored = None if checkpoint is None else load_checkpoint(network, checkpoint)
+        size = input_size or INPUT_SIZE
         return BuiltModel(
-            module=freeze(preprocessed(network)),
+            module=preprocess(network, size, normalization or stored or Normalization(MEAN, STD)),
             network=network,
-            input_size=INPUT_SIZE,
+            input_size=size,
             weights_sha256=None if checkpoint is None else file_sha256(checkpoint),
         )
 

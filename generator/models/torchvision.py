@@ -7,15 +7,15 @@ from typing import Any
 from torchvision import models
 
 from generator.errors import GeneratorError
-from generator.models.base import BuiltModel, Preprocessed, freeze, load_checkpoint
+from generator.models.base import BuiltModel, Family, preprocess
+from generator.models.checkpoint import load_checkpoint
+from generator.models.normalization import NORMALIZATIONS, Normalization
 from generator.models.weights import file_sha256, state_sha256
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
 USUAL_SIZE = 224
 
 
-class TorchvisionFamily:
+class TorchvisionFamily(Family):
     """Weights by torchvision's own names (`IMAGENET1K_V1`, `DEFAULT`) or a local checkpoint of the same architecture."""
 
     name = "torchvision"
@@ -24,30 +24,57 @@ class TorchvisionFamily:
         return tuple(models.list_models(module=models))
 
     def build(
-        self, architecture: str, weights: str | None, checkpoint: Path | None, n_classes: int | None
+        self,
+        architecture: str,
+        weights: str | None,
+        checkpoint: Path | None,
+        n_classes: int | None,
+        *,
+        normalization: Normalization | None = None,
+        input_size: int | None = None,
     ) -> BuiltModel:
         published = _weights(architecture, weights)
-        size, mean, std = _preprocessing(architecture, published)
-        options: dict[str, Any] = {} if n_classes is None else {"num_classes": n_classes}
         if published is not None and n_classes not in {None, len(published.meta["categories"])}:
             raise GeneratorError(
                 f"weights {weights} of {architecture} have {len(published.meta['categories'])} classes, not {n_classes}; "
                 f"leave n_classes out"
             )
-        if architecture in {"inception_v3", "googlenet"} and published is None:
-            options["init_weights"] = True
-        try:
-            network = models.get_model(architecture, weights=published, **options)
-        except (OSError, RuntimeError) as problem:  # the download, or its hash
-            raise GeneratorError(
-                f"weights {weights} of {architecture} cannot be downloaded ({problem}); give a checkpoint file instead"
-            ) from None
-        if checkpoint is not None:
-            load_checkpoint(network, checkpoint)
+        network = _network(architecture, published, n_classes, input_size)
+        stored = None if checkpoint is None else load_checkpoint(network, checkpoint)
+        size, usual = _preprocessing(architecture, published)
         if isinstance(network, models.VisionTransformer):
             size = network.image_size  # it takes no other; its default weights may belong to a larger one
+        size = input_size or size
         digest = file_sha256(checkpoint) if checkpoint else state_sha256(network) if published else None
-        return BuiltModel(freeze(Preprocessed(network, size, mean, std)), network, size, digest)
+        return BuiltModel(preprocess(network, size, normalization or stored or usual), network, size, digest)
+
+
+def _network(architecture: str, published: Any, n_classes: int | None, input_size: int | None) -> Any:
+    options: dict[str, Any] = {} if n_classes is None else {"num_classes": n_classes}
+    if architecture in {"inception_v3", "googlenet"} and published is None:
+        options["init_weights"] = True
+    if input_size is not None:
+        options |= _size_option(architecture, input_size)
+    try:
+        return models.get_model(architecture, weights=published, **options)
+    except (OSError, RuntimeError) as problem:  # the download, or its hash
+        raise GeneratorError(
+            f"weights {published.name} of {architecture} cannot be downloaded ({problem}); give a checkpoint file instead"
+        ) from None
+    except ValueError as problem:
+        raise GeneratorError(f"{architecture} cannot be built for images of {input_size} pixels: {problem}") from None
+
+
+def _size_option(architecture: str, input_size: int) -> dict[str, Any]:
+    """Transformers with learned positions are built for one size. Raises GeneratorError for too small a size."""
+    least = max(models.get_model_weights(architecture).DEFAULT.meta["min_size"])
+    if architecture.startswith("vit_"):
+        return {"image_size": input_size}
+    if architecture.startswith("maxvit_"):
+        return {"input_size": (input_size, input_size)}
+    if input_size < least:
+        raise GeneratorError(f"{architecture} takes images of {least} pixels at least, not {input_size}")
+    return {}
 
 
 def _weights(architecture: str, name: str | None) -> Any:
@@ -59,12 +86,14 @@ def _weights(architecture: str, name: str | None) -> Any:
     return known[name]
 
 
-def _preprocessing(architecture: str, weights: Any) -> tuple[int, Sequence[float], Sequence[float]]:
-    """Crop size, mean and standard deviation with which these weights (or the default ones) were trained."""
+def _preprocessing(architecture: str, weights: Any) -> tuple[int, Normalization]:
+    """Crop size and normalization with which these weights (or the default ones) were trained."""
     chosen = weights or models.get_model_weights(architecture).DEFAULT
     transforms = chosen.transforms()
     size = getattr(transforms, "crop_size", [USUAL_SIZE])[0]
-    return size, getattr(transforms, "mean", IMAGENET_MEAN), getattr(transforms, "std", IMAGENET_STD)
+    if not hasattr(transforms, "mean"):
+        return size, NORMALIZATIONS["imagenet"]
+    return size, Normalization(tuple(transforms.mean), tuple(transforms.std))
 
 
 torchvision = TorchvisionFamily()
