@@ -103,16 +103,24 @@ def report(
     stimulus_sets: Annotated[list[str], typer.Argument(metavar="SET…", help="Names, ids or id prefixes.")],
     store: StoreUrl,
     sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet: a PNG file to write.")] = None,
-    targets: Annotated[int, typer.Option(min=1, help="Targets on the sheet.")] = 45,
+    html: Annotated[
+        Path | None, typer.Option(help="Also write a page: convergence, proof, provenance and every picture in one file.")
+    ] = None,
+    targets: Annotated[int, typer.Option(min=1, help="Targets on the sheet and on the page.")] = 45,
     only_redistributable: Annotated[
         bool, typer.Option("--only-redistributable", help="Leave out pictures that may not be shown to others.")
     ] = False,
 ) -> None:
-    """How far the valid images of sets are from their targets; with --sheet, what they look like."""
-    from generator.report import contact_sheet, summarize
+    """How far the valid images of sets are from their targets; with --sheet, what they look like; with --html, a report."""
+    from generator.report import contact_sheet, summarize, write_page
 
     opened = Store(store)
     sets = [opened.find_set(name)[1] for name in stimulus_sets]
+    if html is not None:
+        page = write_page(opened, sets, targets, only_redistributable=only_redistributable)
+        _write(html, page.encode())
+    if sheet is not None:
+        _write(sheet, contact_sheet(opened, sets, targets, only_redistributable=only_redistributable))
     for found in sets:
         told = summarize(found)
         say(
@@ -120,22 +128,24 @@ def report(
             f"{told.nearer_by_l2:.0%} by pixel l2, {told.nearer_by_ssim:.0%} by SSIM · "
             f"distance ratio {told.distance_ratio:.2f} · SSIM {told.ssim:.3f} · median {told.median_steps:.0f} steps"
         )
-    if sheet is not None:
-        try:
-            sheet.write_bytes(contact_sheet(opened, sets, targets, only_redistributable=only_redistributable))
-        except OSError as problem:
-            raise GeneratorError(f"{sheet} cannot be written: {problem.strerror}") from None
-        say(f"{sheet} is written")
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as problem:
+        raise GeneratorError(f"{path} cannot be written: {problem.strerror}") from None
+    say(f"{path} is written")
 
 
 @app.command("models")
 def list_models() -> None:
     """Model families and the names of their architectures."""
-    from generator.models import FAMILIES, family
+    from generator.models import installed
 
-    for name in FAMILIES:
-        for architecture in family(name).architectures():
-            say(f"{name}  {architecture}")
+    for family in installed():
+        for architecture in family.architectures():
+            say(f"{family.name}  {architecture}")
 
 
 @app.command("layers")
@@ -148,23 +158,27 @@ def list_layers(
     ],
     family: Annotated[str | None, typer.Option(help="Its family, where two have that name.")] = None,
 ) -> None:
-    """Names and output shapes of a network's layers (of one image), in the order in which they are reached."""
+    """A network's layers, in the order in which they are reached: name, shape of its output for one image, numbers in it,
+    and the share of the network's computation that is done there."""
     import torch
 
-    from generator.models import FAMILIES, build
-    from generator.models import family as find_family
-    from generator.recipe import find_model
-    from generator.representation import layer_shapes
+    from generator.models import FAMILIES, installed
+    from generator.plan import build_model
+    from generator.recipe import ModelEntry, find_model
+    from generator.representation import layer_table
 
     file, colon, wanted = model.rpartition(".toml:")
     if colon:
         entry = find_model(Path(f"{file}.toml"), wanted)
-        built = build(entry.family, entry.architecture, n_classes=entry.n_classes)
+        entry = entry.model_copy(update={"weights": None, "checkpoint": None})
     else:
-        fitting = [name for name in FAMILIES if model in find_family(name).architectures()]
-        built = build(family or (fitting[0] if fitting else next(iter(FAMILIES))), model)
-    for name, shape in layer_shapes(built.module, built.network, torch.rand(1, 3, built.input_size, built.input_size)):
-        say(f"{name}  {' × '.join(map(str, shape))}")
+        found = family or next((each.name for each in installed() if each.knows(model)), next(iter(FAMILIES)))
+        entry = ModelEntry(name="asked", family=found, architecture=model, layers=("any",))
+    built = build_model(entry, 0, torch.device("cpu"))
+    rows = list(layer_table(built.module, built.network, torch.rand(1, 3, built.input_size, built.input_size)))
+    width = max(len(row.name) for row in rows)
+    for row in rows:
+        say(f"{row.name:{width}}  {' × '.join(map(str, row.shape)):16}  {row.units:9,}  {row.share:6.1%}")
 
 
 @app.command()

@@ -17,10 +17,10 @@ import torch
 
 from generator import models
 from generator.alternatives import Foil, choose
-from generator.choosing import ChosenLoss
 from generator.errors import GeneratorError
 from generator.metrics import SMALLEST_SIDE
 from generator.models import BuiltModel
+from generator.objectives import ChosenLoss
 from generator.recipe import ROUNDING, ChosenSearch, ModelEntry, Recipe
 from generator.representation import Layers
 from generator.starts import ChosenStart
@@ -185,7 +185,9 @@ def _shared(recipe: Recipe, targets: Targets, device: torch.device) -> dict[str,
         "device": device.type if device.type == "cpu" else torch.cuda.get_device_name(device),
         "versions": {name: version(name) for name in _LIBRARIES},
         "rng_seed": recipe.rng_seed,
-        "targets": {key: value for key, value in recipe.chosen_targets().settings.items() if key != "path"},
+        "targets": {
+            key: value for key, value in recipe.chosen_targets().settings.items() if key not in {"path", "download"}
+        },
         "preprocessing": targets.preprocessing,
         "targets_sha256": _digest(targets.targets),
         "others_sha256": _digest(targets.others),

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from generator.alternatives import Wanted
-from generator.choosing import Chosen, ChosenLoss, Place, choose, choose_loss, first_fault
+from generator.choosing import Chosen, Place, choose, first_fault
 from generator.errors import BadField, GeneratorError
+from generator.objectives import ChosenLoss, choose_loss
 from generator.optimizers import OPTIMIZERS
 from generator.proof import GATES, Display
 from generator.starts import ChosenStart, choose_start
@@ -128,7 +129,8 @@ class Recipe(Switches):
     name: Name
     rng_seed: int = 0
     tau: Level | None = Field(
-        default=None, description=f"Largest representation error of a valid item; without it {ROUNDING} × its stop level."
+        default=None,
+        description=f"Largest representation error of a valid item; without it {ROUNDING} × its stop level.",
     )
     gate: Literal[*GATES] = "paper"  # type: ignore[valid-type]
     batch_size: Annotated[int, Field(ge=1)] | Literal["auto"] = 32

@@ -88,8 +88,9 @@ class _Doing:
         missing = self._missing()
         remaining = Counter(unit.condition for unit in missing)
         yield from self._whole([i for i in range(len(self._plan.conditions)) if not remaining[i]], began)
-        with tqdm(total=len(self._plan.jobs) * len(self._plan.conditions), bar_format=_BAR, desc="images") as bar:
-            bar.update(bar.total - sum(len(self._plan.jobs_of(unit)) for unit in missing))
+        whole = len(self._plan.jobs) * len(self._plan.conditions)
+        with tqdm(total=whole, bar_format=_BAR, desc="images") as bar:
+            bar.update(whole - sum(len(self._plan.jobs_of(unit)) for unit in missing))
             while missing:
                 again: list[Unit] = []
                 for unit, goes_on in self._outcomes(missing):
@@ -165,5 +166,3 @@ class _Doing:
             seconds=round(time.perf_counter() - self._clock, 3),
             files={} if checkpoint is None else {"checkpoint": str(checkpoint.resolve())},
         )
-
-

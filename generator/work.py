@@ -111,10 +111,11 @@ class Worker:
         )
         network = self._network(condition, prepared)
         targets = [self._plan.targets.targets[job.target].pixels for job in jobs]
-        queue = [stimuli.to_tensor(pixels, self._device) for pixels in (targets, starts)]
+        wanted, begun = (stimuli.to_tensor(pixels, self._device) for pixels in (targets, starts))
+        sought = levels.to(self._device)
 
         def search_for(batch_size: int) -> list[Found]:
-            return invert(network, condition.loss.objective, search, *queue, levels.to(self._device), batch_size)
+            return invert(network, condition.loss.objective, search, wanted, begun, sought, batch_size)
 
         return fitting(search_for, min(self._batch_size(), len(jobs)))
 

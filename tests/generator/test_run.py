@@ -170,8 +170,9 @@ def test_stopped_by_hand_it_says_how_to_go_on(made: tuple[Path, Store, str], tmp
         text=True,
     )
     assert process.stderr is not None
-    while "images" not in process.stderr.readline(200):
-        pass
+    shown = ""
+    while "images" not in shown:
+        shown += process.stderr.read(1)
     time.sleep(2)
     os.kill(process.pid, signal.SIGINT)
     told = process.stderr.read()

@@ -1,0 +1,26 @@
+"""Relative error about the mean representation."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
+from torch import Tensor
+
+from generator.inversion import State
+
+
+@dataclass(frozen=True)
+class CentredL2:
+    """‖g(x) − g(x_t)‖₂ / ‖g(x_t) − mean‖₂, one number an image; the mean is over the target set.
+
+    Where representations share a large mean, any two are near each other in the relative error; not in this one.
+    """
+
+    layer: str | None = None
+    eps: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 1e-12
+
+    def __call__(self, state: State) -> Tensor:
+        seen = state.at(self.layer)
+        scale = (seen.target - seen.mean).flatten(1).norm(dim=1).clamp_min(self.eps)
+        error: Tensor = (seen.representation - seen.target).flatten(1).norm(dim=1) / scale
+        return error
