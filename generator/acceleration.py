@@ -1,7 +1,8 @@
 """A fast twin of some of a network's layers: the same functions, up to rounding, for the thousands of passes of a search.
 
 What pays on a processor (ResNet-18, batch 4, one core with AVX-512 bf16): channels_last 1.1×, batch norm inside the
-convolutions another 1.07×, bfloat16 1.9×. What is left are the convolutions themselves, 93 % of the time.
+convolutions another 1.07×, the first convolution on 2×2 blocks 1.09×, bfloat16 1.9×. What is left are the convolutions
+themselves, 93 % of the time.
 """
 
 import copy
@@ -11,6 +12,7 @@ from typing import Literal, cast
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from generator.inversion import Represent
@@ -32,6 +34,7 @@ def accelerate(
     """
     module, network = copy.deepcopy((built.module, built.network))
     _fold_batch_norm(network, names)
+    _see_blocks(network)
     network.to(dtype)
     module.to(memory_format=torch.channels_last)
     layers = Layers(module, network, names, relu)
@@ -87,3 +90,34 @@ def _foldable(network: nn.Module) -> Iterator[tuple[str, str]]:
         are_pair = type(modules[source.target]) is nn.Conv2d and type(modules[node.target]) is nn.BatchNorm2d
         if are_pair and len(source.users) == times[source.target] == times[node.target] == 1:
             yield str(source.target), str(node.target)
+
+
+class _OnBlocks(nn.Module):
+    """A convolution of stride 2 as one of stride 1 on its input's 2×2 blocks: the same sums, and on an image's few channels
+    the gradient takes half of the time."""
+
+    def __init__(self, convolution: nn.Conv2d) -> None:
+        super().__init__()
+        self.padding = int(convolution.padding[0])
+        even = functional.pad(convolution.weight.detach(), (0, 1, 0, 1))
+        self.weight = nn.Parameter(functional.pixel_unshuffle(even, 2), requires_grad=False)
+        self.bias = convolution.bias
+
+    def forward(self, images: Tensor) -> Tensor:
+        n = self.padding
+        height, width = images.shape[-2:]
+        padded = functional.pad(images, (n, n + (width + 2 * n) % 2, n, n + (height + 2 * n) % 2))
+        return functional.conv2d(functional.pixel_unshuffle(padded, 2), self.weight, self.bias)
+
+
+def _see_blocks(network: nn.Module) -> None:
+    for name, module in list(network.named_modules()):
+        if name and type(module) is nn.Conv2d and _sees_images(module):
+            network.set_submodule(name, _OnBlocks(module))
+
+
+def _sees_images(convolution: nn.Conv2d) -> bool:
+    size, padding = convolution.kernel_size, convolution.padding
+    is_plain = convolution.groups == 1 and convolution.dilation == (1, 1) and convolution.padding_mode == "zeros"
+    is_square = size[0] == size[1] and size[0] % 2 == 1 and not isinstance(padding, str) and padding[0] == padding[1]
+    return convolution.in_channels == 3 and convolution.stride == (2, 2) and is_plain and is_square

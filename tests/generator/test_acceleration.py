@@ -90,6 +90,19 @@ def test_other_architectures_too(architecture: str, names: Sequence[str]) -> Non
         assert 0 < difference(low[name], theirs[name]) < 0.1
 
 
+@pytest.mark.parametrize("size", [32, 33, 47])
+@pytest.mark.parametrize(("kernel", "padding"), [(7, 3), (3, 1), (3, 0), (5, 0), (1, 0)])
+def test_a_first_convolution_on_blocks_is_the_same_convolution(size: int, kernel: int, padding: int) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 8, kernel, 2, padding), nn.ReLU())
+    built = BuiltModel(freeze(nn.Sequential(network)), network, size, None)
+    images = pictures(2, 1, size=size)
+    fast, exact = accelerate(built, ["0"]), Layers(built.module, network, ["0"])
+    assert fast(images)["0"].shape == exact(images)["0"].shape
+    assert difference(fast(images)["0"], exact(images)["0"]) < 1e-5
+    assert difference(gradient(fast, images, "0"), gradient(exact, images, "0")) < 1e-5
+
+
 def test_bfloat16_is_near_and_given_back_as_float32() -> None:
     built, images = small(), pictures(3, 1, size=INPUT_SIZE)
     names = ["layer1", "flatten"]
