@@ -25,6 +25,9 @@ from generator.inversion.contracts import (
     relative_error,
 )
 
+ROUNDING = 1e-6
+"""A value that is so near to 0 or 1 lies there: a decoded image is rounded."""
+
 EXPLODED = 1e6
 """A loss whose parts are so many times as large as at first is on its way to infinity."""
 
@@ -62,7 +65,7 @@ class _KeepInside(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, images: Tensor) -> Tensor:
-        ctx.save_for_backward((images > 0) & (images < 1))
+        ctx.save_for_backward((images > ROUNDING) & (images < 1 - ROUNDING))
         return images.view_as(images)
 
     @staticmethod
@@ -189,10 +192,10 @@ class _Loop:
         (gradient,) = torch.autograd.grad(losses.sum(), z)
         with torch.no_grad():
             self._note(losses.detach(), parts.detach().abs().sum(1), gradient)
-            errors, known = self._true_errors(
-                images.detach(), relative_error(representations[layer].detach(), rows[f"wanted/{layer}"])
-            )
-            self._keep(images.detach(), errors, known)
+            passed = relative_error(representations[layer].detach(), rows[f"wanted/{layer}"])
+            inside = images.detach().clamp(0, 1)  # what is decoded may be off by rounding
+            errors, known = self._true_errors(inside, passed)
+            self._keep(inside, errors, known)
             self._advance(z.detach(), gradient, losses.detach())
 
     def _represent(self, images: Tensor) -> dict[str, Tensor]:

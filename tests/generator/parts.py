@@ -11,6 +11,7 @@ from generator.inversion import (
     Network,
     Objective,
     Optimizer,
+    Parameterization,
     Represent,
     Search,
     State,
@@ -68,6 +69,7 @@ def search(
     *levels: float,
     losses: tuple[Term | Loss, ...] = (Distance(),),
     transforms: tuple[Transform, ...] = (),
+    parameterization: Parameterization | None = None,
     batch_size: int | None = None,
     report: Callable[[int, float], None] = lambda _finished, _error: None,
     **switches: object,
@@ -77,7 +79,7 @@ def search(
     return invert(
         net,
         Objective(terms),
-        Search(optimizer, Pixels(), transforms, **switches),  # type: ignore[arg-type]
+        Search(optimizer, parameterization or Pixels(), transforms, **switches),  # type: ignore[arg-type]
         targets,
         starts,
         torch.tensor([levels]).repeat(len(targets), 1),

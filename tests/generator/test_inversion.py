@@ -10,6 +10,7 @@ from generator.optimizers.adam import Adam
 from generator.optimizers.lbfgs import LBFGS
 from generator.optimizers.momentum import Momentum
 from generator.optimizers.paper import Paper
+from generator.parameterizations.fourier import Fourier
 from tests.generator.parts import Distance, identity, network, pictures, search
 
 
@@ -330,6 +331,21 @@ def test_terms_may_look_at_other_layers() -> None:
     alone = search(network(both), Paper(1500, 0.003), target, start, 0.0, rule="best")
     unseen = images_of(alone).flatten(1)[:, 6:]
     assert torch.equal(unseen, start.flatten(1)[:, 6:])
+
+
+def test_images_of_any_parameterization_lie_within_bounds_and_may_be_blocked_there() -> None:
+    """Decoding Fourier coefficients gives 0 and 1 only up to rounding."""
+    target = (pictures(2, 1, size=8) * 3 - 1).clamp(0, 1)
+    black = torch.zeros(2, 3, 8, 8)
+    found, stuck = (
+        search(network(identity), Momentum(steps=60), target, black, 0.4, clamp=clamp, parameterization=Fourier())
+        for clamp in ("pass", "block")
+    )
+    for each in found:
+        assert each.error <= 0.4
+        assert each.image.min() >= 0
+        assert each.image.max() <= 1
+    assert all("no slope" in str(each.failure) for each in stuck)
 
 
 def test_two_runs_give_the_same_bytes() -> None:
