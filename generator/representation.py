@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 from torch.overrides import BaseTorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
@@ -138,14 +138,14 @@ class _Graph:
         wanted = list(
             dict.fromkeys(self._places.values())
         )  # only exact ones, as a name of a module takes its nodes away
-        self._cut = create_feature_extractor(network, wanted, suppress_diff_warning=True).eval()
-        graph = self._cut.graph
+        extractor = create_feature_extractor(network, wanted, suppress_diff_warning=True).eval()
+        graph = extractor.graph
         (end,) = (node for node in graph.nodes if node.op == "output")
         for node in list(end.args[0].values()):
             with graph.inserting_after(node):
                 copied = graph.call_function(_copied, (node,))
             end.replace_input_with(node, copied)
-        self._cut.recompile()
+        self._cut = fx.GraphModule(extractor, graph).eval()  # a copy of the extractor itself would wake up in training
 
     def __call__(self, images: Tensor) -> dict[str, Any]:
         taken: list[Any] = []
