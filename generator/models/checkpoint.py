@@ -81,7 +81,8 @@ def _open(path: Path) -> Any:
 
 
 def _unreadable(path: Path, problem: Exception) -> GeneratorError:
-    reason = str(problem).splitlines()[0][:120] if str(problem) else type(problem).__name__
+    told = str(problem).partition("WeightsUnpickler error: ")[2] or str(problem)
+    reason = told.strip().splitlines()[0][:120] if told.strip() else type(problem).__name__
     return GeneratorError(
         f"checkpoint {path} cannot be read ({reason}); expected a file by torch.save of a state dict, or .safetensors"
     )

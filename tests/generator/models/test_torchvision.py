@@ -99,3 +99,13 @@ def test_classification_models_only() -> None:
     known = torchvision.architectures()
     assert {"resnet50", "vit_b_16", "convnext_tiny", "inception_v3", "vgg16_bn"} <= set(known)
     assert not [name for name in known if "rcnn" in name or "fcn" in name or "quantized" in name]
+
+
+def test_other_sizes_and_colours() -> None:
+    torch.manual_seed(0)
+    built = build("torchvision", "vit_b_16", input_size=32, normalization="none")
+    images = torch.rand((1, 3, 40, 40), generator=RNG)
+    resized = transforms.resize(images, [32, 32], antialias=True)
+    assert torch.allclose(built.module(images), built.network(resized), atol=1e-5)
+    with pytest.raises(GeneratorError, match="75 pixels at least, not 32"):
+        build("torchvision", "inception_v3", input_size=32)
