@@ -285,30 +285,26 @@ def robustness_row() -> str:
     return "not measured: its attack moves images to a GPU by itself; see the two-passes loop, which restates it"
 
 
-def measure(told: argparse.Namespace) -> Results:
+def parts(told: argparse.Namespace, scratch: Path) -> Iterator[Callable[[Results], None]]:
+    """What is measured, one question after the other."""
     quick, device = told.quick, torch.device(told.device)
-    rounds = 2 if quick else 5
-    results: Results = {"device": str(device), "torch": torch.__version__, "robustness": robustness_row()}
-    results["bf16_in_hardware"] = computes_bf16(device)
+    rounds = 1 if quick else 3
     if device.type == "cuda":
-        gpu_table(results, device, (32,) if quick else (32, 64, 128, 256))
-        return results
+        yield lambda results: gpu_table(results, device, (32,) if quick else (32, 64, 128, 256))
+        return
     world = torchvision_world("resnet18", "avgpool", 4)
-    steps_of(results, world, rounds, device)
-    memory(results, world)
-    layers = {"relu1": "relu", "layer1": "layer1"}
-    early_layers(
-        results, layers if quick else {**layers, "layer2": "layer2", "layer3": "layer3", "avgpool": "avgpool"}, rounds
-    )
-    scaling(results, (1, 4) if quick else (1, 2, 4, 8), (112, 224) if quick else (64, 112, 160, 224), 1 if quick else 3)
-    times(results, world.take(1 if quick else 2), 500, "", (0.1,) if quick else (0.1, 0.05, 0.01))
+    yield lambda results: steps_of(results, world, 2 * rounds, device)
+    yield lambda results: memory(results, world)
+    layers = ("relu", "layer1") if quick else ("relu", "layer1", "layer2", "layer3", "avgpool")
+    yield lambda results: early_layers(results, {name.replace("relu", "relu1"): name for name in layers}, rounds)
+    yield lambda results: scaling(results, (1, 4) if quick else (1, 2, 4, 8), (112, 224), rounds)
+    levels = (0.1,) if quick else (0.1, 0.05, 0.01)
+    yield lambda results: times(results, world.take(1 if quick else 2), 500, "", levels)
     if quick and told.models is None:
-        return results
-    with tempfile.TemporaryDirectory() as scratch:
-        robust = robust_world(told.models, 4 if quick else 12, Path(scratch))
-    times(results, robust, 400, "_robust", (0.1,) if quick else (0.1, 0.05))
-    final_errors(results, robust.take(4), 500 if quick else 5000)
-    return results
+        return
+    robust = robust_world(told.models, 4 if quick else 12, scratch)
+    yield lambda results: times(results, robust, 400, "_robust", levels[:2])
+    yield lambda results: final_errors(results, robust.take(4), 500 if quick else 5000)
 
 
 def main() -> None:
@@ -321,8 +317,14 @@ def main() -> None:
     arguments.add_argument("--device", default="cpu")
     told = arguments.parse_args()
     torch.set_num_threads(1)
-    results = measure(told)
+    results: Results = {"device": told.device, "torch": torch.__version__, "robustness": robustness_row()}
+    results["bf16_in_hardware"] = computes_bf16(torch.device(told.device))
     show(results)
+    with tempfile.TemporaryDirectory() as scratch:
+        for part in parts(told, Path(scratch)):
+            part(new := {})
+            show(new)
+            results |= new
     if told.json:
         told.json.write_text(json.dumps(results, indent=1) + "\n")
 
@@ -335,7 +337,7 @@ def show(results: Results, indent: str = "") -> None:
         elif isinstance(value, dict):
             print(f"{indent}{name:28}" + "  ".join(f"{key} {_short(inner)}" for key, inner in value.items()))
         else:
-            print(f"{indent}{name:28}{_short(value)}")
+            print(f"{indent}{name:28} {_short(value)}", flush=True)
 
 
 def _short(value: Any) -> str:
