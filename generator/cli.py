@@ -104,7 +104,8 @@ def report(
     store: StoreUrl,
     sheet: Annotated[Path | None, typer.Option(help="Also draw a contact sheet: a PNG file to write.")] = None,
     html: Annotated[
-        Path | None, typer.Option(help="Also write a page: convergence, proof, provenance and every picture in one file.")
+        Path | None,
+        typer.Option(help="Also write a page: convergence, proof, provenance and every picture in one file."),
     ] = None,
     targets: Annotated[int, typer.Option(min=1, help="Targets on the sheet and on the page.")] = 45,
     only_redistributable: Annotated[

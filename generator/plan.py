@@ -110,6 +110,10 @@ class Unit:
         return f"unit-{self.number:05}"
 
 
+Task = int | Unit
+"""A place to prepare, by its number in the plan, or a unit to make."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """All that a recipe asks for. It travels to every worker."""
@@ -124,6 +128,10 @@ class Plan:
         for condition in range(len(self.conditions)):
             for number in range(self.units_per_condition):
                 yield Unit(condition, number)
+
+    @property
+    def n_units(self) -> int:
+        return len(self.conditions) * self.units_per_condition
 
     @property
     def units_per_condition(self) -> int:

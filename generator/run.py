@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from generator import assembly
 from generator.errors import GeneratorError
-from generator.executors import Executor, LocalExecutor
+from generator.executors import Crew, Executor, LocalExecutor
 from generator.plan import Plan, Unit, make_plan
 from generator.recipe import Recipe
 from generator.store import Run, Store
@@ -60,26 +60,27 @@ def run(
     be_exact()
     began = datetime.now(UTC)
     plan = make_plan(recipe, device)
-    doing = _Doing(plan, store, executor or LocalExecutor((device.type,)), warn)
     if retry_failed:
         for condition in plan.conditions:
             store.clear_failures(condition.work)
-    doing.prepare_places()
-    yield from doing.finish(began)
+    with (executor or LocalExecutor((device.type,))).open(plan, store.url) as crew:
+        doing = _Doing(plan, store, crew, warn)
+        doing.prepare_places()
+        yield from doing.finish(began)
 
 
 class _Doing:
     """A plan that is being carried out."""
 
-    def __init__(self, plan: Plan, store: Store, executor: Executor, warn: Callable[[str], None]) -> None:
-        self._plan, self._store, self._executor, self._warn = plan, store, executor, warn
+    def __init__(self, plan: Plan, store: Store, crew: Crew, warn: Callable[[str], None]) -> None:
+        self._plan, self._store, self._crew, self._warn = plan, store, crew, warn
         self._clock = time.perf_counter()
         self._finished: set[int] = set()
 
     def prepare_places(self) -> None:
         """Whatever cannot be used at a place is found here."""
         needed = [i for i, place in enumerate(self._plan.places) if not assembly.is_prepared(self._store, place)]
-        for outcome in self._executor.run(self._plan, self._store.url, needed):
+        for outcome in self._crew.run(needed):
             if outcome.error is not None:
                 raise GeneratorError(f"{self._plan.places[int(outcome.task)].where}: {outcome.error}")  # type: ignore[arg-type]
 
@@ -107,7 +108,7 @@ class _Doing:
 
     def _outcomes(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, bool]]:
         """Each unit as it comes, and whether it failed and may be tried again."""
-        for outcome in self._executor.run(self._plan, self._store.url, units):
+        for outcome in self._crew.run(units):
             assert isinstance(outcome.task, Unit)
             yield outcome.task, outcome.error is not None and self._failed(outcome.task, outcome.error)
 

@@ -1,7 +1,6 @@
 """The work itself: a place is prepared, a unit of images is made, and what came of it is put into the store."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -12,16 +11,13 @@ from generator.errors import GeneratorError
 from generator.inversion import Found, Network, Represent, Search, invert
 from generator.items import Made, make_items
 from generator.models import BuiltModel
-from generator.plan import Condition, Job, Place, Plan, Unit, build_model
+from generator.plan import Condition, Job, Place, Plan, Task, Unit, build_model
 from generator.prepared import AT_ONCE, Prepared, prepare
 from generator.proof import thresholds
 from generator.recipe import ModelEntry
 from generator.starts import draw_start
 from generator.stimuli import Pixels
 from generator.store import Store, StoreError
-
-if TYPE_CHECKING:
-    from generator.executors.base import Task
 
 
 def be_exact() -> None:
@@ -46,7 +42,7 @@ class Worker:
         self._built: tuple[ModelEntry, BuiltModel] | None = None
         self._last: Prepared | None = None
 
-    def do(self, task: "Task") -> None:
+    def do(self, task: Task) -> None:
         """Raises GeneratorError for what no other task would survive either, StoreError, or whatever else befalls it."""
         if isinstance(task, Unit):
             self._make(task)
@@ -155,7 +151,7 @@ def fitting(search_for: Callable[[int], list[Found]], batch_size: int) -> list[F
             torch.cuda.empty_cache()
 
 
-def attempt(worker: Worker, task: "Task") -> str | None:
+def attempt(worker: Worker, task: Task) -> str | None:
     """Have a task done; returns the failure of this one task as one line. Raises what no other task would survive."""
     try:
         worker.do(task)

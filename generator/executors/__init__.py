@@ -5,7 +5,7 @@ import os
 import torch
 
 from generator.errors import GeneratorError
-from generator.executors.base import Executor, Outcome, Task
+from generator.executors.base import Crew, Executor, Outcome
 from generator.executors.local import LocalExecutor
 from generator.executors.ray import RayExecutor
 from generator.executors.shard import Shard, parse_shard
@@ -32,4 +32,13 @@ def _devices(device: torch.device, workers: int | None) -> tuple[str, ...]:
     return tuple(f"cuda:{i % n}" for i in range(workers or n))
 
 
-__all__ = ["EXECUTORS", "Executor", "LocalExecutor", "Outcome", "RayExecutor", "Shard", "Task", "choose_executor"]
+__all__ = [
+    "EXECUTORS",
+    "Crew",
+    "Executor",
+    "LocalExecutor",
+    "Outcome",
+    "RayExecutor",
+    "Shard",
+    "choose_executor",
+]

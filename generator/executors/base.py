@@ -1,13 +1,11 @@
 """What an executor is: somebody who has units of work done, in this process or on many machines."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from generator.plan import Plan, Unit
-
-Task = int | Unit
-"""A place to prepare, by its number in the plan, or a unit to make."""
+from generator.plan import Plan, Task
 
 
 @dataclass(frozen=True)
@@ -18,11 +16,19 @@ class Outcome:
     error: str | None = None
 
 
+class Crew(Protocol):
+    """Workers that know a plan and a store."""
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Have tasks done; each outcome as it comes, in any order.
+
+        A task that raises, or whose worker dies, is an outcome with an error: the others go on. What no other task would
+        survive either (the recipe cannot be used, the store is away) is raised as GeneratorError or StoreError.
+        """
+        ...
+
+
 class Executor(Protocol):
-    """Has tasks done. `run` yields each outcome as it comes, in any order.
+    """Where work is done. Its workers live as long as the context that `open` gives."""
 
-    A task that raises, or whose worker dies, is an outcome with an error: the others go on. What no other task would
-    survive either (the recipe cannot be used, the store is away) is raised as GeneratorError or StoreError.
-    """
-
-    def run(self, plan: Plan, store_url: str, tasks: Sequence[Task]) -> Iterator[Outcome]: ...
+    def open(self, plan: Plan, store_url: str) -> AbstractContextManager[Crew]: ...

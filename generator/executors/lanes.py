@@ -3,9 +3,11 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from dataclasses import dataclass
 from typing import Protocol
 
-from generator.executors.base import Outcome, Task
+from generator.executors.base import Outcome
+from generator.plan import Task
 
 
 class LaneLost(Exception):
@@ -22,22 +24,28 @@ class Lane(Protocol):
     def close(self) -> None: ...
 
 
-def drive(lanes: Sequence[Lane], tasks: Sequence[Task]) -> Iterator[Outcome]:
-    """Keep every lane busy until all tasks have an outcome. Lanes are closed at the end, however it comes."""
-    waiting = deque(tasks)
-    busy: dict[Future[str | None], tuple[Lane, Task]] = {}
-    try:
-        for lane in lanes:
+@dataclass(frozen=True)
+class Lanes:
+    """A crew of lanes."""
+
+    lanes: Sequence[Lane]
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        """Keep every lane busy until all tasks have an outcome."""
+        waiting = deque(tasks)
+        busy: dict[Future[str | None], tuple[Lane, Task]] = {}
+        for lane in self.lanes:
             _feed(lane, waiting, busy)
         while busy:
             done, _ = wait(busy, return_when=FIRST_COMPLETED)
             for future in done:
                 lane, task = busy.pop(future)
-                outcome = Outcome(task, _error(future))
+                error = _error(future)
                 _feed(lane, waiting, busy)
-                yield outcome
-    finally:
-        for lane in lanes:
+                yield Outcome(task, error)
+
+    def close(self) -> None:
+        for lane in self.lanes:
             lane.close()
 
 

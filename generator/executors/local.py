@@ -4,13 +4,14 @@ import multiprocessing
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import torch
 
-from generator.executors.base import Outcome, Task
-from generator.executors.lanes import LaneLost, drive
-from generator.plan import Plan
+from generator.executors.base import Crew, Outcome
+from generator.executors.lanes import LaneLost, Lanes
+from generator.plan import Plan, Task
 from generator.store import Store
 from generator.work import Worker, attempt
 
@@ -21,14 +22,25 @@ class LocalExecutor:
 
     devices: tuple[str, ...]
 
-    def run(self, plan: Plan, store_url: str, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    @contextmanager
+    def open(self, plan: Plan, store_url: str) -> Iterator[Crew]:
         if len(self.devices) == 1:
-            worker = Worker(plan, Store(store_url), torch.device(self.devices[0]))
-            for task in tasks:
-                yield Outcome(task, attempt(worker, task))
+            yield _Alone(Worker(plan, Store(store_url), torch.device(self.devices[0])))
             return
-        lanes = [_ProcessLane(plan, store_url, device) for device in self.devices[: max(1, len(tasks))]]
-        yield from drive(lanes, tasks)
+        most = max(1, plan.n_units)
+        with closing(Lanes([_ProcessLane(plan, store_url, device) for device in self.devices[:most]])) as lanes:
+            yield lanes
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """This very process."""
+
+    worker: Worker
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        for task in tasks:
+            yield Outcome(task, attempt(self.worker, task))
 
 
 class _ProcessLane:

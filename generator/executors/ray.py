@@ -1,14 +1,15 @@
 """A Ray cluster, from a laptop to hundreds of GPUs: one actor a GPU, or one a core where there are none."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from generator.errors import GeneratorError
-from generator.executors.base import Outcome, Task
-from generator.executors.lanes import LaneLost, drive
-from generator.plan import Plan
+from generator.executors.base import Crew
+from generator.executors.lanes import LaneLost, Lanes
+from generator.plan import Plan, Task
 
 
 @dataclass(frozen=True)
@@ -20,26 +21,35 @@ class RayExecutor:
     address: str | None = "auto"
     workers: int | None = None
 
-    def run(self, plan: Plan, store_url: str, tasks: Sequence[Task]) -> Iterator[Outcome]:
+    @contextmanager
+    def open(self, plan: Plan, store_url: str) -> Iterator[Crew]:
         ray = _ray()
-        began = not ray.is_initialized()
-        if began:
-            try:
-                ray.init(address=self.address, log_to_driver=False)
-            except ConnectionError:
-                raise GeneratorError(
-                    f"there is no Ray cluster at address {self.address!r}; start one with `ray start --head`, or leave "
-                    f"--ray-address out to have one started here"
-                ) from None
-        try:
+        with _connected(ray, self.address):
             n_gpus = int(ray.cluster_resources().get("GPU", 0))
             n = self.workers or n_gpus or int(ray.cluster_resources().get("CPU", 1))
             shared = ray.put(plan)
-            lanes = [_ActorLane(ray, shared, store_url, n_gpus > 0) for _ in range(min(n, max(1, len(tasks))))]
-            yield from drive(lanes, tasks)
-        finally:
-            if began:
-                ray.shutdown()
+            n = min(n, max(1, plan.n_units))
+            with closing(Lanes([_ActorLane(ray, shared, store_url, n_gpus > 0) for _ in range(n)])) as lanes:
+                yield lanes
+
+
+@contextmanager
+def _connected(ray: Any, address: str | None) -> Iterator[None]:
+    """A connection that is there stays; one that is made here ends here."""
+    if ray.is_initialized():
+        yield
+        return
+    try:
+        ray.init(address=address, log_to_driver=False)
+    except ConnectionError:
+        raise GeneratorError(
+            f"there is no Ray cluster at address {address!r}; start one with `ray start --head`, or leave --ray-address "
+            f"out to have one started here"
+        ) from None
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 class _ActorLane:

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from generator.errors import GeneratorError
-from generator.executors.base import Executor, Outcome, Task
-from generator.plan import Plan, Unit
+from generator.executors.base import Crew, Executor, Outcome
+from generator.plan import Plan, Task, Unit
 
 
 @dataclass(frozen=True)
@@ -17,10 +19,20 @@ class Shard:
     index: int
     of: int
 
-    def run(self, plan: Plan, store_url: str, tasks: Sequence[Task]) -> Iterator[Outcome]:
-        order = {unit: i for i, unit in enumerate(plan.units())}
-        mine = [task for task in tasks if not isinstance(task, Unit) or order[task] % self.of == self.index]
-        yield from self.executor.run(plan, store_url, mine)
+    @contextmanager
+    def open(self, plan: Plan, store_url: str) -> Iterator[Crew]:
+        mine = {unit for i, unit in enumerate(plan.units()) if i % self.of == self.index}
+        with self.executor.open(plan, store_url) as crew:
+            yield _Share(crew, mine)
+
+
+@dataclass(frozen=True)
+class _Share:
+    crew: Crew
+    mine: AbstractSet[Unit]
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        yield from self.crew.run([task for task in tasks if not isinstance(task, Unit) or task in self.mine])
 
 
 def parse_shard(text: str) -> tuple[int, int]:

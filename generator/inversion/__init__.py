@@ -21,6 +21,7 @@ from generator.inversion.contracts import (
     Statistics,
     Term,
     Transform,
+    norms,
     relative_error,
 )
 from generator.inversion.loop import invert
@@ -42,5 +43,6 @@ __all__ = [
     "Term",
     "Transform",
     "invert",
+    "norms",
     "relative_error",
 ]

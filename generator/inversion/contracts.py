@@ -191,11 +191,11 @@ class Found:
 
 def relative_error(representation: Tensor, target: Tensor) -> Tensor:
     """‖g(x) − g(x_t)‖₂ / ‖g(x_t)‖₂, (batch,). A target that is represented by zeros gives infinity, or 0 if matched."""
-    distance, size = _norms(representation - target), _norms(target)
+    distance, size = norms(representation - target), norms(target)
     return torch.where(distance == 0, distance, distance / size)
 
 
-def _norms(batch: Tensor) -> Tensor:
+def norms(batch: Tensor) -> Tensor:
     """l2 norm of each image's values; flattening would copy a tensor whose channels come last."""
-    norms: Tensor = torch.linalg.vector_norm(batch, dim=tuple(range(1, batch.dim())))
-    return norms
+    found: Tensor = torch.linalg.vector_norm(batch, dim=tuple(range(1, batch.dim())))
+    return found

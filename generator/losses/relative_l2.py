@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field
 from torch import Tensor
 
-from generator.inversion import State
+from generator.inversion import State, norms
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,5 @@ class RelativeL2:
 
     def __call__(self, state: State) -> Tensor:
         seen = state.at(self.layer)
-        difference = (seen.representation - seen.target).flatten(1)
-        error: Tensor = difference.norm(dim=1) / seen.target.flatten(1).norm(dim=1).clamp_min(self.eps)
+        error: Tensor = norms(seen.representation - seen.target) / norms(seen.target).clamp_min(self.eps)
         return error

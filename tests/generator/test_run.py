@@ -145,7 +145,8 @@ def test_killed_and_started_again_it_gives_the_same_set(made: tuple[Path, Store,
     folder = tmp_path / "store"
     store = Store(str(folder))
     process = subprocess.Popen(
-        [*COMMAND, "run", str(recipe), "--store", str(folder), "--device", "cpu", "--workers", "1"], stderr=subprocess.DEVNULL
+        [*COMMAND, "run", str(recipe), "--store", str(folder), "--device", "cpu", "--workers", "1"],
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 60
     while not list(folder.glob("units/*/*-00000.json")) and time.monotonic() < deadline:

@@ -36,7 +36,7 @@ def cluster(s3_store: Store) -> Iterator[None]:
 
 def test_where_there_is_no_cluster_it_says_so(undisturbed: Undisturbed, store: Store) -> None:
     with pytest.raises(GeneratorError, match="no Ray cluster"):
-        list(run(undisturbed.recipe, store, CPU, RayExecutor("127.0.0.1:1")))
+        list(run(undisturbed.recipe, store, CPU, RayExecutor("auto")))
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(
@@ -48,7 +48,7 @@ def test_a_worker_killed_in_the_middle_changes_nothing(
     def kill() -> None:
         while not killed:
             time.sleep(0.05)
-            if not any(s3_store.units(condition.work) for condition in plan.conditions):
+            if not any(s3_store.unit(condition.work, "unit-00000") for condition in plan.conditions):
                 continue
             for status in Path("/proc").glob("[0-9]*/cmdline"):
                 try:
