@@ -10,8 +10,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, fx, nn
 from torch.overrides import BaseTorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
-from torchvision.models.feature_extraction import create_feature_extractor, get_graph_node_names
 
 from generator.errors import GeneratorError
 from generator.relu import count_relus, passing
@@ -132,12 +130,13 @@ class _Graph:
     """The network's traced graph, cut behind the last of some nodes: called with images, it gives node → output."""
 
     def __init__(self, module: nn.Module, network: nn.Module, nodes: Sequence[str]) -> None:
+        from torchvision.models.feature_extraction import create_feature_extractor  # seconds, for those who need it
+
         self._module, self._network = module, network
         traced = _nodes(network)
         self._places = {node: traced[_last(traced, node)] for node in nodes if _last(traced, node) >= 0}
-        wanted = list(
-            dict.fromkeys(self._places.values())
-        )  # only exact ones, as a name of a module takes its nodes away
+        # Only exact names: that of a module would take its nodes away.
+        wanted = list(dict.fromkeys(self._places.values()))
         extractor = create_feature_extractor(network, wanted, suppress_diff_warning=True).eval()
         graph = extractor.graph
         (end,) = (node for node in graph.nodes if node.op == "output")
@@ -181,6 +180,8 @@ class LayerRow:
 def layer_table(module: nn.Module, network: nn.Module, images: Tensor) -> Iterator[LayerRow]:
     """Every module that gives a tensor, or a tuple with tensors (`NAME:0` …), in the order in which they have spoken."""
     found: dict[str, tuple[tuple[int, ...], int]] = {}
+    from torch.utils.flop_counter import FlopCounterMode
+
     counter = FlopCounterMode(display=False)
 
     def note(name: str, output: Any) -> None:
@@ -292,6 +293,8 @@ def _unknown(name: str, network: nn.Module, known: list[str]) -> GeneratorError:
 
 def _nodes(network: nn.Module) -> list[str]:
     """Names of the graph's nodes in order; none for a network whose graph cannot be traced."""
+    from torchvision.models.feature_extraction import get_graph_node_names
+
     try:
         return list(get_graph_node_names(network, suppress_diff_warning=True)[1])
     except Exception:  # whatever a researcher's own forward may raise when it is traced

@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torchvision import models
 
 from generator.errors import GeneratorError
 
@@ -88,6 +87,8 @@ def _load(net: Net, backbone: Path | None, heads: Path | None, device: str) -> t
 
 def _backbone(architecture: str, path: Path | None) -> tuple[nn.Sequential, str]:
     """`features` of the network with weights from a file, or torchvision's published ones."""
+    from torchvision import models  # seconds, for those who need it
+
     if path is None:
         try:
             network = models.get_model(architecture, weights="IMAGENET1K_V1")
