@@ -26,10 +26,18 @@ def contact_sheet(store: Store, sets: Sequence[StimulusSet], n_targets: int, *, 
     first, *others = sets
     chosen = choose_items(first, n_targets, only_redistributable=only_redistributable)
     columns = [[item, *(_same_target(item, other) for other in others)] for item in chosen]
-    labels = ["target", "start", *(found.source.model for found in sets)]
+    labels = ["target", "start", *name_apart(sets)]
     buffer = io.BytesIO()
     _draw(store, labels, columns).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
+
+
+def name_apart(sets: Sequence[StimulusSet]) -> list[str]:
+    """What to call each set beside the others: in what they differ, the model where they do not."""
+    told = [found.source.model_dump() for found in sets]
+    factors = ("model", "layer", "loss", "optimizer", "stop", "start")
+    differing = [factor for factor in factors if len({str(each[factor]) for each in told}) > 1]
+    return [" · ".join(str(each[factor]) for factor in differing or ["model"]) for each in told]
 
 
 def choose_items(found: StimulusSet, n: int, *, only_redistributable: bool) -> list[Item]:
