@@ -20,8 +20,8 @@ from generator.targets import Target, Targets
 QUANTILES = (0, 0.1, 1, 5, 10, 25, 50, 75, 90, 95, 99, 100)
 PAIRS = 10_000
 PICTURES = 500
-"""At most so many pictures are represented. 21 of a class give 10,000 ordered pairs of one class among 500."""
-PER_CLASS = 21
+"""At most so many pictures are represented. 22 of a class give 10,000 ordered pairs of one class among 500."""
+PER_CLASS = 22
 ROOM = 2**30
 """Bytes for representations. What needs more is held in blocks, and represented again for each pair of blocks."""
 
