@@ -22,7 +22,7 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
 CMD ["sh", "-c", "alike db upgrade && exec alike serve"]
 
 FROM base AS generator
-RUN uv pip install --system --no-cache --constraint requirements.lock ".[generator,s3]"
+RUN uv pip install --system --no-cache --constraint requirements.lock ".[generator,timm,clip,lpips,ray,s3]"
 USER alike
 WORKDIR /recipes
 ENTRYPOINT ["alike-generate"]
