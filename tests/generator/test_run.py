@@ -1,6 +1,7 @@
 """The command, from recipe to store: what it makes, that it makes it again, and that it can be killed."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -206,3 +207,26 @@ def test_check_measures_again_and_finds_a_change(made: tuple[Path, Store, str], 
     )
     assert wrong.returncode == 2
     assert "--checkpoint" in wrong.stderr
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+    made: tuple[Path, Store, str], tmp_path: Path
+) -> None:
+    """No file may grow beyond 4 KiB: pictures fit, a unit of them does not."""
+    recipe, _, identity = made
+    command = [*COMMAND, "run", str(recipe), "--store", str(tmp_path / "store"), "--workers", "1", "--device", "cpu"]
+    full = subprocess.run(
+        command,
+        text=True,
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
+    )
+    line = full.stderr.replace("\r", "\n").strip().splitlines()[-1]
+    assert full.returncode == 2, full.stderr
+    assert "cannot be written" in line
+    assert "File too large" in line
+    assert not [file for file in (tmp_path / "store").rglob("*") if file.name.startswith(".")]  # nothing half-written
+    assert list(Store(str(tmp_path / "store")).verify()) == []
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    assert Store(str(tmp_path / "store")).set_ids() == [identity]
