@@ -90,7 +90,9 @@ def choose(targets: Sequence[Target], wanted: Sequence[Wanted], rng_seed: int) -
 def _allowed(targets: Sequence[Target], kind: Kind) -> NDArray[np.bool_]:
     """(targets, candidates): which pictures may be a foil of which."""
     clusters = np.unique([target.cluster for target in targets], return_inverse=True)[1]
-    apart: NDArray[np.bool_] = clusters[:, None] != clusters[None, :]
+    pictures = np.unique([target.pixels.tobytes() for target in targets], return_inverse=True)[1]
+    # The same picture under two names would make a trial that nobody can answer.
+    apart: NDArray[np.bool_] = (clusters[:, None] != clusters) & (pictures[:, None] != pictures)
     if kind == "nearest":
         return apart
     classes = np.array([target.label or "" for target in targets])

@@ -9,7 +9,7 @@ import torch
 from generator import stimuli
 from generator.errors import GeneratorError
 from generator.models import BuiltModel
-from generator.plan import FORMAT, build_model
+from generator.plan import FORMAT, build_model, preprocessing
 from generator.prepared import AT_ONCE
 from generator.proof import Difference, Probe, differences, find_classifier, observe
 from generator.recipe import ModelEntry
@@ -57,7 +57,7 @@ def _rebuild(
 ) -> BuiltModel:
     told = _told(found)
     model = dict(told["model"])
-    wanted = model.pop("weights_sha256")
+    wanted, before = model.pop("weights_sha256"), model.pop("preprocessing")
     if checkpoint is None:
         files = [run.files["checkpoint"] for run in store.runs(identity) if "checkpoint" in run.files]
         checkpoint = Path(files[-1]) if files else None
@@ -67,5 +67,9 @@ def _rebuild(
         raise GeneratorError(
             f"set {found.name} was made with weights {str(wanted)[:12]}…, but {checkpoint or entry.weights} has "
             f"{str(built.weights_sha256)[:12]}…; give the right file with --checkpoint"
+        )
+    if preprocessing(built) != before:
+        raise GeneratorError(
+            f"set {found.name} was made with another normalization or input size than this checkpoint has"
         )
     return built

@@ -63,19 +63,25 @@ def run_recipe(
         bool, typer.Option("--retry-failed", help="Try units again that failed twice and were left out.")
     ] = False,
 ) -> None:
-    """Make the stimulus sets of a recipe. Stopped at any moment, the same command goes on where it was."""
+    """Make the stimulus sets of a recipe. Stopped at any moment, the same command goes on where it was.
+
+    Exit code 1: units failed twice and were left out of a set."""
     with stoppable():
         from generator.executors import choose_executor
         from generator.recipe import read_recipe
         from generator.run import choose_device, run
 
         chosen = choose_device(device)
+        incomplete = False
         doing = choose_executor(executor, chosen, workers, ray_address, shard)
         for made in run(
             read_recipe(recipe, models), Store(store), chosen, doing, retry_failed=retry_failed, warn=complain
         ):
             left_out = f", {made.left_out} left out" if made.left_out else ""
             say(f"{made.set_id}  {made.name}  {made.n_valid} of {made.n_items} valid{left_out}  ({made.condition})")
+            incomplete = incomplete or bool(made.left_out)
+    if incomplete:
+        raise typer.Exit(1)
 
 
 @app.command()

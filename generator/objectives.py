@@ -59,9 +59,11 @@ def _as_sum(place: Place, entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """Every way of writing a loss down as {name?, terms, transforms?, parameterization?}."""
     if "preset" in entry:
         preset = entry["preset"]
-        if preset not in PRESETS:
+        if not isinstance(preset, str) or preset not in PRESETS:
             raise BadField((*place, "preset"), f"preset {preset!r} is unknown; known are {', '.join(PRESETS)}")
-        entry = {"name": preset, **PRESETS[preset], **{key: value for key, value in entry.items() if key != "preset"}}
+        changes = {key: value for key, value in entry.items() if key != "preset"}
+        # A preset with other terms is no longer that preset, and is not called so.
+        entry = {**({} if "terms" in changes else {"name": preset}), **PRESETS[preset], **changes}
     elif "terms" not in entry:
         term = {key: value for key, value in entry.items() if key not in _OF_A_SUM}
         entry = {"terms": [term], **{key: entry[key] for key in _OF_A_SUM if key in entry}}
@@ -86,7 +88,7 @@ def _tables(place: Place, key: str, value: Any) -> list[dict[str, Any]]:
 
 def _term(place: Place, entry: Mapping[str, Any]) -> tuple[Term, Chosen[Loss]]:
     weight, auto = entry.get("weight", 1.0), entry.get("auto", False)
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < float("inf"):
+    if isinstance(weight, bool) or not isinstance(weight, int | float) or not abs(weight) < 1e300:
         raise BadField(place, f"weight {weight!r} of {entry.get('kind')} is no finite number")
     if not isinstance(auto, bool):
         raise BadField(place, f"auto {auto!r} of {entry.get('kind')} is neither true nor false")

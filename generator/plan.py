@@ -7,7 +7,7 @@ with a name that only the recipe decides, so that any number of workers can shar
 import hashlib
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -158,6 +158,11 @@ def make_plan(recipe: Recipe, device: torch.device) -> Plan:
     return Plan(recipe, targets, tuple(foils), places, tuple(_conditions(recipe, places)))
 
 
+def device_name(device: torch.device) -> str:
+    """What decides arithmetic, as far as a recipe tells it: `cpu`, or the GPU's name."""
+    return device.type if device.type == "cpu" else str(torch.cuda.get_device_name(device))
+
+
 def build_model(entry: ModelEntry, rng_seed: int, device: torch.device) -> BuiltModel:
     """The network of an entry, on the device. Random weights, where none are named, are drawn from the recipe's seed."""
     torch.manual_seed(rng_seed)
@@ -186,12 +191,20 @@ def _load_targets(recipe: Recipe) -> Targets:
     return targets
 
 
+def _families(recipe: Recipe) -> list[str]:
+    """Libraries, besides the usual ones, that build networks of the recipe."""
+    return sorted(
+        {f"{entry.family}_torch" if entry.family == "open_clip" else entry.family for entry in recipe.models}
+        & {"timm", "open_clip_torch"}
+    )
+
+
 def _shared(recipe: Recipe, targets: Targets, device: torch.device) -> dict[str, Any]:
     """What decides the pixels of every set."""
     return {
         "format": FORMAT,
-        "device": device.type if device.type == "cpu" else torch.cuda.get_device_name(device),
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "device": device_name(device),
+        "versions": {name: version(name) for name in (*_LIBRARIES, *_families(recipe))},
         "rng_seed": recipe.rng_seed,
         "targets": {
             key: value for key, value in recipe.chosen_targets().settings.items() if key not in {"path", "download"}
@@ -209,8 +222,15 @@ def _places(recipe: Recipe, shared: dict[str, Any]) -> Iterator[Place]:
         Layers(built.module, built.network, list(dict.fromkeys([*entry.layers, *extra])))  # names that are unknown
         model = entry.model_dump(mode="json", exclude={"checkpoint", "layers"})
         model["weights_sha256"] = built.weights_sha256
+        model["preprocessing"] = preprocessing(built)
         for layer in dict.fromkeys(entry.layers):
             yield Place(entry, built.weights_sha256, layer, {**shared, "model": model, "layer": layer})
+
+
+def preprocessing(built: BuiltModel) -> dict[str, Any]:
+    """What stands before the network: a checkpoint may bring a normalizer that the hash of its weights does not know."""
+    buffers = dict(built.module.named_buffers(recurse=False))
+    return {"input_size": built.input_size, **{name: buffers[name].flatten().tolist() for name in sorted(buffers)}}
 
 
 def _conditions(recipe: Recipe, places: Sequence[Place]) -> Iterator[Condition]:
@@ -239,6 +259,7 @@ def _conditions(recipe: Recipe, places: Sequence[Place]) -> Iterator[Condition]:
 def _digest(targets: Sequence[Target]) -> str:
     digest = hashlib.sha256()
     for target in targets:
-        digest.update(f"{target.target_id} {target.pixels.shape}\n".encode())
+        told = {**asdict(target), "pixels": list(target.pixels.shape)}
+        digest.update(canonical(told))
         digest.update(np.ascontiguousarray(target.pixels).tobytes())
     return digest.hexdigest()

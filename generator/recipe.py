@@ -72,6 +72,8 @@ class Stop(_Part):
             raise ValueError("rule first needs at, the error at which an image is good enough")
         if self.rule == "best" and self.at is not None:
             raise ValueError("rule best takes all steps; leave at out")
+        if self.unit == "null" and max(self.levels) > 100:
+            raise ValueError(f"unit null counts in percentiles, from 0 to 100, not {max(self.levels):g}")
         if list(self.levels) != sorted(set(self.levels), reverse=True):
             raise ValueError(f"snapshots fall from large to small and lie above at, not {list(self.levels)}")
         return self
@@ -127,7 +129,7 @@ class Recipe(Switches):
     """The generator's full input."""
 
     name: Name
-    rng_seed: int = 0
+    rng_seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     tau: Level | None = Field(
         default=None,
         description=f"Largest representation error of a valid item; without it {ROUNDING} × its stop level.",
@@ -169,7 +171,13 @@ class Recipe(Switches):
         return [choose_loss(("losses", i), entry) for i, entry in enumerate(self.losses)]
 
     def chosen_starts(self) -> list[ChosenStart]:
-        return [choose_start(("starts", i), entry) for i, entry in enumerate(self.starts)]
+        chosen = [choose_start(("starts", i), entry) for i, entry in enumerate(self.starts)]
+        for i, start in enumerate(chosen):
+            if self.replicates > 1 and not start.is_drawn:
+                raise BadField(("starts", i), f"{start.label} is the same picture each time, so replicates must be 1")
+            if self.one_start_for_all and start.depends_on_target:
+                raise BadField(("starts", i), f"{start.label} depends on the target; one_start_for_all cannot be true")
+        return chosen
 
     def chosen_searches(self) -> list[ChosenSearch]:
         return [self._search(("optimizers", i), entry) for i, entry in enumerate(self.optimizers)]
@@ -191,11 +199,18 @@ class Recipe(Switches):
                 f"here or for the whole recipe",
             )
         self._refuse_unreachable(place, chosen.label, switches.stop)
-        return ChosenSearch(optimizer=chosen.value, switches=switches, settings=chosen.settings, label=chosen.label)
+        label = chosen.label if self.precision == "fp32" else f"{chosen.label}, {self.precision}"
+        return ChosenSearch(optimizer=chosen.value, switches=switches, settings=chosen.settings, label=label)
 
     def _refuse_unreachable(self, place: Place, label: str, stop: Stop) -> None:
         if self.tau is None and stop.rule == "best":
             raise BadField(place, f"{label}: with stop rule best the recipe needs tau")
+        if self.tau is not None and stop.at is not None and stop.unit != "relative":
+            raise BadField(
+                place,
+                f"{label}: it stops in unit {stop.unit}, but tau is a relative error; leave tau out, valid is then "
+                f"up to {ROUNDING} × the error at which an image was found",
+            )
         if self.tau is not None and stop.unit == "relative" and stop.at is not None and stop.at > self.tau:
             raise BadField(
                 place, f"{label}: it stops at {stop.at:g}, above tau {self.tau:g}, so that no item would be valid"

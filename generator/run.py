@@ -64,9 +64,7 @@ def run(
         for condition in plan.conditions:
             store.clear_failures(condition.work)
     with (executor or LocalExecutor((device.type,))).open(plan, store.url) as crew:
-        doing = _Doing(plan, store, crew, warn)
-        doing.prepare_places()
-        yield from doing.finish(began)
+        yield from _Doing(plan, store, crew, warn).finish(began)
 
 
 class _Doing:
@@ -77,19 +75,14 @@ class _Doing:
         self._clock = time.perf_counter()
         self._finished: set[int] = set()
 
-    def prepare_places(self) -> None:
-        """Whatever cannot be used at a place is found here."""
-        needed = [i for i, place in enumerate(self._plan.places) if not assembly.is_prepared(self._store, place)]
-        for outcome in self._crew.run(needed):
-            if outcome.error is not None:
-                raise GeneratorError(f"{self._plan.places[int(outcome.task)].where}: {outcome.error}")  # type: ignore[arg-type]
-
     def finish(self, began: datetime) -> Iterator[Made]:
         """Do the units that are missing; yield each condition's sets when its last unit is there."""
+        everything = range(len(self._plan.conditions))
         missing = self._missing()
         remaining = Counter(unit.condition for unit in missing)
-        yield from self._whole([i for i in range(len(self._plan.conditions)) if not remaining[i]], began)
-        whole = len(self._plan.jobs) * len(self._plan.conditions)
+        yield from self._whole([i for i in everything if not remaining[i]], began)
+        missing = self._prepare(missing)
+        whole = len(self._plan.jobs) * len(everything)
         with tqdm(total=whole, bar_format=_BAR, desc="images") as bar:
             bar.update(whole - sum(len(self._plan.jobs_of(unit)) for unit in missing))
             while missing:
@@ -103,8 +96,32 @@ class _Doing:
                     if not remaining[unit.condition]:
                         yield from self._whole([unit.condition], began)
                 missing = again
-        # Other shards may have done the rest in the meantime.
-        yield from self._whole(range(len(self._plan.conditions)), began)
+        yield from self._whole(everything, began)  # other shards may have done the rest in the meantime
+        if unmade := [self._plan.conditions[i] for i in everything if i not in self._finished]:
+            self._warn(
+                f"{len(unmade)} of {len(everything)} sets are not made ({unmade[0].place.where} …): units are missing that "
+                f"other shards make, or that failed"
+            )
+
+    def _prepare(self, missing: Sequence[Unit]) -> list[Unit]:
+        """Prepare the places of units; what cannot be used there is found now. Returns the units whose place is ready.
+
+        Raises GeneratorError where no place is.
+        """
+        place_of = {unit: self._plan.places.index(self._plan.conditions[unit.condition].place) for unit in missing}
+        failed: dict[int, str] = dict.fromkeys(place_of.values(), "")
+        for attempt in range(assembly.MOST_ATTEMPTS):
+            outcomes = list(self._crew.run(list(failed)))
+            failed = {int(o.task): o.error for o in outcomes if o.error is not None and not isinstance(o.task, Unit)}
+            for number, error in failed.items():
+                last = attempt + 1 == assembly.MOST_ATTEMPTS
+                where, what = self._plan.places[number].where, "left out" if last else "tried once more"
+                self._warn(f"{where} cannot be prepared ({error}); it is {what}")
+            if not failed:
+                break
+        if failed and len(failed) == len(set(place_of.values())):
+            raise GeneratorError(f"{self._plan.places[min(failed)].where}: {failed[min(failed)]}")
+        return [unit for unit in missing if place_of[unit] not in failed]
 
     def _outcomes(self, units: Sequence[Unit]) -> Iterator[tuple[Unit, bool]]:
         """Each unit as it comes, and whether it failed and may be tried again."""

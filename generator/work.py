@@ -1,6 +1,7 @@
 """The work itself: a place is prepared, a unit of images is made, and what came of it is put into the store."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,9 +12,9 @@ from generator.errors import GeneratorError
 from generator.inversion import Found, Network, Represent, Search, invert
 from generator.items import Made, make_items
 from generator.models import BuiltModel
-from generator.plan import Condition, Job, Place, Plan, Task, Unit, build_model
+from generator.plan import Condition, Job, Place, Plan, Task, Unit, build_model, device_name
 from generator.prepared import AT_ONCE, Prepared, prepare
-from generator.proof import thresholds
+from generator.proof import GATES, thresholds
 from generator.recipe import ModelEntry
 from generator.starts import draw_start
 from generator.stimuli import Pixels
@@ -38,6 +39,9 @@ class Worker:
         be_exact()
         if device.type == "cpu":
             torch.set_num_threads(1)
+        wanted = plan.places[0].told["device"]
+        if device_name(device) != wanted:
+            raise GeneratorError(f"this worker computes on {device_name(device)}, but the run is made for {wanted}")
         self._plan, self._store, self._device = plan, store, device
         self._built: tuple[ModelEntry, BuiltModel] | None = None
         self._last: Prepared | None = None
@@ -47,7 +51,25 @@ class Worker:
         if isinstance(task, Unit):
             self._make(task)
         else:
-            self._prepared(self._plan.places[task])
+            prepared = self._prepared(self._plan.places[task])
+            for number, condition in enumerate(self._plan.conditions):
+                if condition.place == prepared.place:
+                    self._try(prepared, condition, Unit(number, 0))
+
+    def _try(self, prepared: Prepared, condition: Condition, unit: Unit) -> None:
+        """One step for one image: whatever a unit could not use is found before any unit is made."""
+        recipe, jobs = self._plan.recipe, self._plan.jobs_of(unit)[:1]
+        if GATES[recipe.gate].needs_class and prepared.probe.classify is None:
+            raise GeneratorError(
+                f"gate {recipe.gate} needs a network that names classes; {prepared.place.where} does not"
+            )
+        if recipe.display is not None:
+            recipe.display.show(self._plan.targets.targets[0].pixels)
+        levels = self._levels(condition, prepared, jobs)
+        start = self._start(condition, jobs[0])[1]
+        optimizer = replace(condition.search.optimizer, steps=1)
+        search = condition.search.model_copy(update={"optimizer": optimizer})
+        self._search(replace(condition, search=search), prepared, jobs, [start], levels)
 
     def _prepared(self, place: Place) -> Prepared:
         if self._last is None or self._last.place is not place:

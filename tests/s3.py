@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 
 
 @contextmanager
@@ -23,9 +24,11 @@ def s3_bucket() -> Iterator[str]:
     before = {name: os.environ.get(name) for name in told}
     os.environ.update(told)
     try:
+        S3FileSystem.clear_instance_cache()  # one that was opened before knows another server
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="stimuli")
         yield "s3://stimuli/lab/store"
     finally:
         for name, value in before.items():
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+        S3FileSystem.clear_instance_cache()
         server.stop()

@@ -6,12 +6,11 @@ publishing refuses them unless the study says that it knows.
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,12 +46,13 @@ def import_pairs(table: Path, store: Store, labels: Labels) -> list[tuple[str, S
     """Read a CSV, store its pictures, then one set for each (model, layer) in it, named NAME/MODEL; returns ids and sets.
 
     Columns: `target`, `start` and `iri`, paths that begin at the table's folder, and as one likes those of `OPTIONAL`.
-    Rows with the same target_id and model are several starts of one target. Raises Invalid with the first row that
+    Rows with the same target_id and model but other starts are several starts of one target. Raises Invalid with the first row that
     cannot be used, before any set is written; StoreError.
     """
     rows = list(_rows(table))
     items: dict[tuple[str, str], list[Item]] = {}
-    starts_of: Counter[tuple[str, str, str]] = Counter()
+    starts_of: dict[str, list[str]] = {}
+    target_of: dict[str, bytes] = {}
     shape: tuple[int, ...] | None = None
     for number, row in rows:
         pictures = {name: _read(table, number, name, row[name]) for name in PICTURES}
@@ -64,9 +64,16 @@ def import_pairs(table: Path, store: Store, labels: Labels) -> list[tuple[str, S
             shape = pixels.shape
         place = (row["model"] or labels.model, row["layer"] or labels.layer)
         target_id = row["target_id"] or row["target"]
-        replicate = starts_of[*place, target_id]
-        starts_of[*place, target_id] += 1
-        items.setdefault(place, []).append(_item(table, number, row, pictures, store, target_id, replicate))
+        if target_of.setdefault(target_id, pictures["target"].tobytes()) != pictures["target"].tobytes():
+            raise Invalid(f"{_where(table, number, 'target')}: {target_id} was another picture in a row before")
+        starts = starts_of.setdefault(target_id, [])  # of all models, so that they are compared start by start
+        start_id = row["start_id"] or row["start"]
+        if start_id not in starts:
+            starts.append(start_id)
+        item = _item(table, number, row, pictures, store, target_id, starts.index(start_id))
+        if any((i.target_id, i.replicate) == (target_id, item.replicate) for i in items.get(place, ())):
+            raise Invalid(f"{_where(table, number, 'start')}: a row before has the same model, target and start")
+        items.setdefault(place, []).append(item)
     sets = [_set(table, labels, model, layer, found) for (model, layer), found in items.items()]
     return [(store.add_set(stimuli, _record()), stimuli) for stimuli in sets]
 
@@ -91,13 +98,20 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
     if unknown:
         raise Invalid(f"{table} has a column {unknown[0]!r} that means nothing here; known are {_optional()}")
     n = 0
-    for row in reader:
+    for row in _parsed(table, reader):
         n += 1
         if None in row or None in row.values():
             raise Invalid(f"{table}, line {reader.line_num}: it has another number of cells than the header")
         yield reader.line_num, {name: row.get(name, "").strip() for name in (*PICTURES, *OPTIONAL)}
     if not n:
         raise Invalid(f"{table} has no rows")
+
+
+def _parsed(table: Path, reader: "csv.DictReader[str]") -> Iterator[dict[str | Any, str | Any]]:
+    try:
+        yield from reader
+    except csv.Error as problem:
+        raise Invalid(f"{table}, line {reader.line_num}: it is no CSV ({problem})") from None
 
 
 def _optional() -> str:

@@ -25,43 +25,50 @@ class Files:
 
     def read(self, name: str) -> bytes:
         """Raises NotInStore where there is no such file."""
-        try:
-            data: bytes = self._fs.cat_file(self._path(name))
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotInStore(f"{name} is not in store {self.url}") from None
-        except OSError as problem:
-            raise StoreError(f"{name} in store {self.url} cannot be read: {problem}") from None
+        with self._told(f"{name} cannot be read"):
+            try:
+                data: bytes = self._fs.cat_file(self._path(name))
+            except (FileNotFoundError, NotADirectoryError):
+                raise NotInStore(f"{name} is not in store {self.url}") from None
         return data
 
     def exists(self, name: str) -> bool:
-        return bool(self._fs.isfile(self._path(name)))
+        with self._told(f"{name} cannot be looked for"):
+            return bool(self._fs.isfile(self._path(name)))
 
     def write(self, name: str, data: bytes) -> None:
         """All of it or nothing: temporary name, fsync and rename on a disk; a single put on object stores."""
-        try:
+        with self._told(f"{name} cannot be written", Unwritable):
             if isinstance(self._fs, LocalFileSystem):
                 _write_atomically(Path(self._path(name)), data)
             else:
                 self._fs.pipe_file(self._path(name), data)
-        except (OSError, ValueError) as problem:  # botocore's complaints reach us as either
-            raise Unwritable(f"store {self.url} cannot be written ({name}): {problem}") from None
 
     def remove(self, name: str) -> None:
         """What is not there counts as removed."""
-        try:
+        with self._told(f"{name} cannot be removed", Unwritable), contextlib.suppress(FileNotFoundError):
             self._fs.rm_file(self._path(name))
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError) as problem:
-            raise Unwritable(f"{name} in store {self.url} cannot be removed: {problem}") from None
 
     def walk(self, folder: str) -> Iterator[str]:
         """Names of the files anywhere below `folder`, sorted; none where there is no such folder."""
-        self._fs.invalidate_cache()
-        for path in sorted(self._fs.find(self._path(folder))):
+        with self._told(f"{folder}/ cannot be listed"):
+            self._fs.invalidate_cache()
+            paths = sorted(self._fs.find(self._path(folder)))
+        for path in paths:
             name = path[len(self._root) + 1 :]
             if not Path(name).name.startswith("."):  # a temporary file of a writer that was killed
                 yield name
+
+    @contextlib.contextmanager
+    def _told(self, what: str, kind: type[StoreError] = StoreError) -> Iterator[None]:
+        """Whatever a file system complains of as one line: each has exceptions of its own (botocore's are no OSError)."""
+        try:
+            yield
+        except StoreError:
+            raise
+        except Exception as problem:
+            lines = str(problem).strip().splitlines() or [type(problem).__name__]
+            raise kind(f"store {self.url}: {what} ({lines[0]})") from None
 
     def _path(self, name: str) -> str:
         return f"{self._root}/{name}"

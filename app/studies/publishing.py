@@ -178,6 +178,12 @@ def _common_targets(sets: dict[str, StimulusSet]) -> tuple[list[Key], dict[Key, 
         failed = {_key(i): i.invalid_reasons for i in stimuli.items if not i.valid}
         for key in everything - items:
             reasons.setdefault(key, {})[stimuli.name] = ", ".join(failed.get(key, ())) or "is not in this set"
+    shown: dict[Key, set[str]] = {}
+    for item in (item for stimuli in sets.values() for item in stimuli.items):
+        shown.setdefault(_key(item), set()).add(item.target.sha256)
+    for key in everything - set(reasons):
+        if len(shown[key]) > 1:
+            reasons[key] = {"target": "is another picture in another set"}
     pictures: dict[str, str] = {}
     for item in next(iter(sets.values())).items:
         if _key(item) in reasons or pictures.setdefault(item.target.sha256, item.target_id) == item.target_id:

@@ -20,7 +20,11 @@ def choose_executor(
     if name not in EXECUTORS:
         raise GeneratorError(f"executor {name!r} is unknown; known are {', '.join(EXECUTORS)}")
     chosen: Executor
-    chosen = RayExecutor(ray_address, workers) if name == "ray" else LocalExecutor(_devices(device, workers))
+    chosen = (
+        RayExecutor(ray_address, workers, device.type == "cuda")
+        if name == "ray"
+        else LocalExecutor(_devices(device, workers))
+    )
     return chosen if shard is None else Shard(chosen, *parse_shard(shard))
 
 

@@ -15,21 +15,25 @@ from generator.plan import Plan, Task
 @dataclass(frozen=True)
 class RayExecutor:
     """`address` is that of an existing cluster ("auto": the one of this machine; None: start one here for this run).
-    `workers` is how many actors; None: one a GPU, or one a core. Checkpoints and the store must be reachable from every
+    `workers` is how many actors at the most; None: one a GPU, or one a core. Checkpoints and the store must be reachable from every
     machine under the same names."""
 
     address: str | None = "auto"
     workers: int | None = None
+    on_gpu: bool = False
 
     @contextmanager
     def open(self, plan: Plan, store_url: str) -> Iterator[Crew]:
         ray = _ray()
         with _connected(ray, self.address):
-            n_gpus = int(ray.cluster_resources().get("GPU", 0))
-            n = self.workers or n_gpus or int(ray.cluster_resources().get("CPU", 1))
+            slots = int(ray.cluster_resources().get("GPU" if self.on_gpu else "CPU", 0))
+            if not slots:
+                raise GeneratorError(
+                    f"the Ray cluster has no {'GPU' if self.on_gpu else 'CPU'}; choose another --device"
+                )
+            n = min(self.workers or slots, slots, max(1, plan.n_units))  # an actor without a slot would wait for ever
             shared = ray.put(plan)
-            n = min(n, max(1, plan.n_units))
-            with closing(Lanes([_ActorLane(ray, shared, store_url, n_gpus > 0) for _ in range(n)])) as lanes:
+            with closing(Lanes([_ActorLane(ray, shared, store_url, self.on_gpu) for _ in range(n)])) as lanes:
                 yield lanes
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from generator.choosing import choose
 from generator.errors import BadField
 from generator.starts.base import Pixels, Start
+from generator.starts.noise import Plain
+from generator.starts.picture import AnotherTarget, Picture
 from generator.starts.table import START_KINDS, STARTS
 from generator.targets import Target
 
@@ -21,6 +23,15 @@ class ChosenStart:
     value: Start
     settings: dict[str, Any]
     label: str
+
+    @property
+    def is_drawn(self) -> bool:
+        """Whether another draw is another picture."""
+        return not isinstance(self.value, Plain | Picture)
+
+    @property
+    def depends_on_target(self) -> bool:
+        return isinstance(self.value, AnotherTarget)
 
 
 def choose_start(place: tuple[str | int, ...], entry: str | dict[str, Any]) -> ChosenStart:

@@ -15,14 +15,15 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-Some = Annotated[tuple[float, ...], Field(min_length=1)]
+Factors = Annotated[tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=1)]
+Degrees = Annotated[tuple[Annotated[float, Field(allow_inf_nan=False)], ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
 class Scale:
     """Content enlarged by one of `factors`, each as likely as it stands there."""
 
-    factors: Some
+    factors: Factors
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> tuple[float, ...]:  # noqa: ARG002
         return (float(self.factors[rng.integers(len(self.factors))]),)
@@ -35,7 +36,7 @@ class Scale:
 class Rotate:
     """Content turned by one of `degrees`, against the clock, each as likely as it stands there."""
 
-    degrees: Some
+    degrees: Degrees
 
     def draw(self, rng: np.random.Generator, height: int, width: int) -> tuple[float, ...]:  # noqa: ARG002
         return (float(self.degrees[rng.integers(len(self.degrees))]),)

@@ -151,18 +151,25 @@ def test_several_alternatives_of_one_target_are_several_pictures() -> None:
 
 
 def test_a_target_without_candidate_has_none_and_the_others_have() -> None:
-    pixels = make(5)[0].pixels
+    pixels = [made.pixels for made in make(5)]
     labels = ["a", "a", "a", "lonely", None]
-    targets = [Target(str(i), pixels, str(i), label) for i, label in enumerate(labels)]
+    targets = [Target(str(i), pixels[i], str(i), label) for i, label in enumerate(labels)]
     found = choose(targets, [Wanted("same_class"), Wanted("other_class", max_uses=3)], 0)
     kinds = [[foil.kind for foil in foils] for foils in found]
     assert kinds == [["same_class", "other_class"]] * 3 + [["other_class"], []]
 
 
+def test_the_same_picture_under_another_name_is_no_foil() -> None:
+    made = make(4)
+    targets = [*made, Target("twin", made[0].pixels, "another source", made[0].label)]
+    for i, foil in enumerate(only(choose(targets, [Wanted("nearest", "pixel_l2", max_uses=5)], 0))):
+        assert not np.array_equal(targets[foil].pixels, targets[i].pixels)
+
+
 def test_as_many_targets_as_can_be_have_a_foil() -> None:
     """Four pictures of one source and one of another: for the four, the fifth alone is no picture of their own source."""
-    pixels = make(5)[0].pixels
-    targets = [Target(str(i), pixels, "many" if i < 4 else "one", "class") for i in range(5)]
+    pixels = [made.pixels for made in make(5)]
+    targets = [Target(str(i), pixels[i], "many" if i < 4 else "one", "class") for i in range(5)]
     for cap in (1, 2, 3, 4, 9):
         found = only(choose(targets, [Wanted("same_class", max_uses=cap)], 0))
         assert Counter(found)[4] == min(cap, 4)

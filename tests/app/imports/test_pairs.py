@@ -72,6 +72,17 @@ def test_names_of_targets_and_clusters_may_be_left_out(table: Path, store: Store
     assert (made.items[0].target_id, made.items[0].cluster, made.items[0].start_id) == ("t0.png", "t0.png", "s0.png")
 
 
+def test_starts_are_compared_by_their_name_not_by_the_order_of_rows(table: Path, store: Store) -> None:
+    table.write_text(
+        "target,start,iri,model\n"
+        "t0.png,s1.png,r0.png,a\nt0.png,s2.png,r1.png,a\n"
+        "t0.png,s2.png,r2.png,b\nt0.png,s1.png,r0.png,b\n"
+    )
+    sets = [made for _, made in import_pairs(table, store, LABELS)]
+    starts = [{item.replicate: item.start_id for item in made.items} for made in sets]
+    assert starts == [{0: "s1.png", 1: "s2.png"}] * 2
+
+
 def line(old: str, new: str) -> Callable[[Path], None]:
     def change(table: Path) -> None:
         assert old in table.read_text()
@@ -101,6 +112,12 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "16 bits": (deep, "line 3, column iri: r1.png has pixels of kind I;16"),
     "transparent": (transparent, "line 3, column iri: r1.png is transparent in places"),
+    "two pictures of one name": (
+        line("t1.png,s2.png,r2.png", "t0.png,s2.png,r2.png"),
+        "line 4, column target: one was",
+    ),
+    "the same start twice": (line("t1.png,s2.png", "t1.png,s1.png"), "line 4, column start: a row before has"),
+    "a quote without end": (line("t1.png,s1.png", '"t1.png' + "x" * 140000), "it is no CSV"),
     "a split that is none": (line("train", "test"), "line 3, column split: 'test' is none; expected train, heldout"),
     "neither true nor false": (line(",no", ",maybe"), "line 3, column redistributable: 'maybe'"),
     "nothing": (lambda table: table.write_text("target,start,iri\n"), "has no rows"),

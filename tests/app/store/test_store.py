@@ -3,8 +3,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from s3fs import S3FileSystem
 
-from app.store import Ambiguous, Damaged, NotInStore, Run, Store, Unwritable, canonical, sha256
+from app.store import Ambiguous, Damaged, NotInStore, Run, Store, StoreError, Unwritable, canonical, sha256
 from tests.factories import create_stimulus_set, png
 from tests.s3 import s3_bucket
 
@@ -131,3 +132,22 @@ def test_sets_of_the_first_format_keep_their_id(store: Store) -> None:
     assert found.id == sha256(old)
     assert (found.source.stop, found.items[0].loss_steps) == ("", ())
     assert list(store.verify()) == []
+
+
+def test_a_store_that_is_away_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody listens there; botocore's complaint is no OSError."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_MAX_ATTEMPTS": "1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    S3FileSystem.clear_instance_cache()
+    away = Store("s3://nowhere/store")
+    for attempt in (away.set_ids, away.image_ids, lambda: away.unit("a", "b"), lambda: away.add_image(b"x")):
+        with pytest.raises(StoreError) as problem:
+            attempt()
+        assert "s3://nowhere/store" in str(problem.value)
+        assert "\n" not in str(problem.value)
+    S3FileSystem.clear_instance_cache()

@@ -122,6 +122,13 @@ def test_a_target_counts_once_and_each_of_its_starts_on_its_own(database: Databa
         assert db.scalar(select(func.count(t.TrialSpec.id)).where(t.TrialSpec.version_id == published.version_id))
 
 
+def test_a_target_that_is_another_picture_elsewhere_is_dropped(store: Store) -> None:
+    """Two sets of photographs cut with different seeds have the same names for different crops."""
+    sets = [create_stimulus_set(store, "a"), create_stimulus_set(store, "b", rng_seed=8)]
+    with pytest.raises(Invalid, match="there are 0 targets"):
+        prepare(protocol(sets, practice=0, catch=0), store, allow_few=True)
+
+
 def test_imported_sets_are_shown_only_by_those_who_know(store: Store) -> None:
     sets = [create_stimulus_set(store, "a", recipe={"validity": NOT_ASSESSED}), create_stimulus_set(store, "b")]
     with pytest.raises(Invalid, match="not_assessed = true"):

@@ -185,9 +185,17 @@ def test_the_human_leaning_preset_is_the_authors_sum() -> None:
     assert torch.allclose(total(chosen, whole), expected)
 
 
+def test_a_preset_with_other_terms_is_not_called_so() -> None:
+    chosen = choose_loss(("losses", 0), {"preset": "human_leaning", "terms": [{"kind": "relative_l2"}]})
+    assert chosen.label == "relative_l2"
+
+
 @pytest.mark.parametrize(
     ("entry", "said"),
     [
+        ({"preset": ["x"]}, "is unknown; known are regularizer_free"),
+        ({"kind": "tv", "weight": 10**400}, "is no finite number"),
+        ({"kind": "tv", "transforms": [{"kind": "scale", "factors": [0.0]}]}, "greater than 0"),
         ({"preset": "humane"}, "known are regularizer_free"),
         ({"terms": []}, "one at least"),
         ({"terms": [{"kind": "tv"}], "weight": 2}, "known are name, terms"),
