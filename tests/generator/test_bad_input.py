@@ -194,6 +194,46 @@ CASES: dict[str, tuple[Callable[[Path], object], str]] = {
         edit("[[optimizers]]", '[[losses]]\nkind = "cosine"\nlayer = "layer9"\n\n[[optimizers]]'),
         "nearest are layer",
     ),
+    "no ReLU to pass": (
+        lambda folder: [
+            edit('"layer1"', '"stem.0"')(folder),
+            edit("tau = 0.5", 'tau = 0.5\nrelu = "identity"')(folder),
+        ],
+        "there is no ReLU up to this layer",
+    ),
+    "tau of another unit": (edit("at = 0.3", 'at = 1, unit = "files"'), "tau is a relative error; leave tau out"),
+    "a percentile above all": (edit("at = 0.3", 'at = 150, unit = "null"'), "percentiles, from 0 to 100, not 150"),
+    "a seed below zero": (edit("rng_seed = 5", "rng_seed = -1"), "line 3: rng_seed: Input should be greater than"),
+    "replicates of one colour": (
+        edit('starts = ["grey-noise"]', 'starts = ["white"]\nreplicates = 2'),
+        "white is the same picture each time",
+    ),
+    "one start that depends on the target": (
+        edit('starts = ["grey-noise"]', 'starts = ["target"]\none_start_for_all = true'),
+        "one_start_for_all cannot be true",
+    ),
+    "a shift that leaves nothing": (
+        edit(
+            "[[optimizers]]",
+            '[[losses]]\nkind = "cosine"\ntransforms = [{ kind = "jitter", pixels = 40 }]\n\n[[optimizers]]',
+        ),
+        "leaves nothing of 32",
+    ),
+    "a gate that needs classes": (
+        lambda folder: [
+            edit(WITHOUT_CHECKPOINT, 'family = "control"\narchitecture = "greyscale"')(folder),
+            edit('"layer1"', '"out"')(folder),
+            edit("tau = 0.5", 'tau = 0.5\ngate = "metamer"')(folder),
+        ],
+        "gate metamer needs a network that names classes; model net, layer out does not",
+    ),
+    "statistics of what has no places": (
+        lambda folder: [
+            edit('"layer1"', '"flatten"')(folder),
+            edit("[[optimizers]]", '[[losses]]\nkind = "gram"\n\n[[optimizers]]')(folder),
+        ],
+        "loss gram needs a layer with places",
+    ),
     "a gradient that is none": (
         edit("tau = 0.5", 'tau = 0.5\nrelu = "maybe"'),
         "relu: Input should be 'true' or 'identity'",

@@ -148,6 +148,39 @@ def test_a_unit_that_fails_twice_is_left_out_and_said(undisturbed: Undisturbed, 
     assert sorted(each.set_id for each in whole) == sorted(undisturbed.ids)
 
 
+@pytest.mark.parametrize("of", [[0], [0, 1]])
+def test_a_place_that_fails_is_tried_once_more_and_the_others_go_on(
+    undisturbed: Undisturbed, store: Store, of: list[int]
+) -> None:
+    told: list[str] = []
+    spoilt = Spoilt(set(of))
+    if len(of) == 2:
+        with pytest.raises(GeneratorError, match="layer stem: RuntimeError: lost"):
+            list(run(undisturbed.recipe, store, CPU, spoilt, warn=told.append))
+        return
+    made = list(run(undisturbed.recipe, store, CPU, spoilt, warn=told.append))
+    assert sorted(each.set_id for each in made) == sorted(undisturbed.ids[2:])
+    assert [line.rsplit("; ", 1)[1] for line in told[:2]] == ["it is tried once more", "it is left out"]
+    assert "1 of 2 sets are not made" in told[2]
+
+
+@dataclass(frozen=True)
+class Spoilt:
+    """This process, but some places cannot be prepared."""
+
+    places: set[int]
+    workers: list[Worker] = field(default_factory=list)
+
+    @contextmanager
+    def open(self, plan: Plan, store_url: str) -> Iterator["Spoilt"]:
+        self.workers.append(Worker(plan, Store(store_url), CPU))
+        yield self
+
+    def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
+        for task in tasks:
+            yield Outcome(task, "RuntimeError: lost" if task in self.places else attempt(self.workers[-1], task))
+
+
 def test_out_of_memory_halves_the_batch() -> None:
     tried: list[int] = []
 

@@ -39,6 +39,18 @@ def test_where_there_is_no_cluster_it_says_so(undisturbed: Undisturbed, store: S
         list(run(undisturbed.recipe, store, CPU, RayExecutor("auto")))
 
 
+def test_more_workers_than_the_cluster_has_room_for_do_not_wait_for_each_other(
+    cluster: None, undisturbed: Undisturbed, store: Store
+) -> None:
+    made = list(run(undisturbed.recipe, store, CPU, RayExecutor(workers=5)))
+    assert sorted(each.set_id for each in made) == sorted(undisturbed.ids)
+
+
+def test_a_cluster_without_what_was_asked_for_says_so(cluster: None, undisturbed: Undisturbed, store: Store) -> None:
+    with pytest.raises(GeneratorError, match="has no GPU"):
+        list(run(undisturbed.recipe, store, CPU, RayExecutor(on_gpu=True)))
+
+
 def test_a_worker_killed_in_the_middle_changes_nothing(
     cluster: None, undisturbed: Undisturbed, s3_store: Store
 ) -> None:
