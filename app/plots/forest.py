@@ -63,8 +63,9 @@ class Forest:
         )
         interval = base.mark_rule(strokeWidth=2.5, strokeCap="round").encode(x="low:Q", x2="high:Q", y=y, color=colour)
         point = base.mark_point(filled=True, size=90, opacity=1).encode(x=x, y=y, color=colour, shape=shape)
-        texts = _narrow_texts(base, y, theme) if narrow else _wide_texts(base, y, theme, width)
-        plot_width = width - 24 if narrow else width - LABELS - NUMBERS
+        labels = min(WIDEST_LABELS, max(LABELS, LETTER * max(len(row.label) for row in data.rows) + 16))
+        plot_width = width - 24 if narrow else width - labels - NUMBERS
+        texts = _narrow_texts(base, y, theme) if narrow else _wide_texts(base, y, theme, plot_width, labels)
         chart = alt.layer(line, label, interval, point, *texts).properties(width=plot_width, height=height)
         spec: dict[str, Any] = (
             chart.configure(font=FONT, background="transparent").configure_view(stroke=None).to_dict()
@@ -77,7 +78,8 @@ class Forest:
         return spec
 
 
-LABELS = 180
+LABELS, WIDEST_LABELS = 180, 300
+LETTER = 7.5  # pixels, at the labels' size
 NUMBERS = 110
 
 
@@ -115,12 +117,11 @@ def _axis(title: str, theme: Theme) -> alt.Axis:
     )
 
 
-def _wide_texts(base: alt.Chart, y: alt.Y, theme: Theme, width: int) -> list[alt.Chart]:
-    plot = width - LABELS - NUMBERS
-    left = base.mark_text(align="left", color=theme.ink, fontSize=13, limit=LABELS - 16)
+def _wide_texts(base: alt.Chart, y: alt.Y, theme: Theme, plot: float, labels: float) -> list[alt.Chart]:
+    left = base.mark_text(align="left", color=theme.ink, fontSize=13, limit=labels - 16)
     right = base.mark_text(align="right", color=theme.ink, fontSize=13, fontWeight=600)
     return [
-        left.encode(x=alt.value(-LABELS), y=y, text="label:N"),
+        left.encode(x=alt.value(-labels), y=y, text="label:N"),
         right.encode(x=alt.value(plot + NUMBERS), y=y, text="text:N"),
     ]
 

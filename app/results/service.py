@@ -276,13 +276,17 @@ def check_picture(db: DbSession, *, slug: str, digest: str) -> None:
 
 
 def examples(db: DbSession, *, version_id: int, limit: int) -> list[tuple[str, list[dict[str, Any]]]]:
-    """(model, specs of a few trials) for each condition: the same targets for each, evenly spread over all."""
+    """(model and variant, specs of a few trials) for each condition: the same targets for each, evenly spread over all."""
     targets = queries.main_targets(db, version_id)
     chosen = targets[:: max(1, len(targets) // limit)][:limit]
     specs: dict[tuple[int | None, str], dict[str, Any]] = {}
     for spec in queries.main_specs(db, version_id, chosen):
         specs.setdefault((spec.condition_id, spec.target_id), spec.spec)
+    conditions = study_queries.conditions(db, version_id)
     return [
-        (condition.source["model"], [specs[condition.id, target] for target in chosen])
-        for condition in study_queries.conditions(db, version_id)
+        (
+            " · ".join(part for part in (condition.source["model"], _variant(condition, conditions)) if part),
+            [specs[condition.id, target] for target in chosen],
+        )
+        for condition in conditions
     ]

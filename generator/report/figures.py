@@ -22,8 +22,8 @@ NULLS = {
 def reached(found: StimulusSet, width: int) -> str:
     """Share of items that are valid, by the step at which they were found."""
     points = numbers.reached(found)
-    last = max([step for step, _ in points] + [item.steps for item in found.items])
-    rows = [{"step": step, "share": share} for step, share in [*points, (last, points[-1][1])]]
+    last = points[-1][0]
+    rows = [{"step": step, "share": share} for step, share in points]
     chart = (
         alt.Chart(data(rows), width=width, height=HEIGHT)
         .mark_area(interpolate="step-after", color=FIRST, opacity=0.14, line={"color": FIRST, "strokeWidth": 2})

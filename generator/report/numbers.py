@@ -55,11 +55,12 @@ def spread(items: Sequence[Item], name: str) -> tuple[float, float, float] | Non
 
 
 def reached(found: StimulusSet) -> list[tuple[int, float]]:
-    """(step, share of all items that are valid and were found by then); begins at (0, …)."""
+    """(step, share of all items that are valid and were found by then), each step once; from 0 to the last one taken."""
     steps = sorted(item.steps for item in found.items if item.valid)
     points = {0: 0.0}
     for i, step in enumerate(steps, 1):
         points[step] = i / len(found.items)
+    points.setdefault(max(item.steps for item in found.items), len(steps) / len(found.items))
     return sorted(points.items())
 
 

@@ -187,7 +187,7 @@ def test_the_page_tells_the_numbers(store: Store) -> None:
         ("representation error … is above tau …", "2"),
         ("the loss is not a number at iteration …", "1"),
     )
-    assert numbers.reached(found) == [(0, 0.0), (10, 0.25), (40, 0.5)]
+    assert numbers.reached(found) == [(0, 0.0), (10, 0.25), (40, 0.5), (50, 0.5)]
     assert [row[1] for row in numbers.reached_table(found).rows] == ["10", "10", "40", *["not reached"] * 3]
     assert numbers.stages(found) == ["conv9", "fc"]
     table = numbers.stage_table(found, found.items[:2])
