@@ -44,14 +44,23 @@ def test_shards_that_know_nothing_of_each_other_make_the_same_sets(
     assert set(made) == set(undisturbed.ids)  # put together by whoever comes last
 
 
-def test_shards_side_by_side(undisturbed: Undisturbed, store: Store) -> None:
+def test_an_array_of_jobs_side_by_side(undisturbed: Undisturbed, store: Store) -> None:
+    """The template for Slurm, with what Slurm tells its jobs."""
+    path = f"{Path(COMMAND[0]).parent}:{os.environ['PATH']}"
     jobs = [
         subprocess.Popen(
-            [*COMMAND, "run", str(undisturbed.path), "--store", store.url, "--shard", f"{i}/2", "--workers", "1"],
+            ["bash", "examples/cluster/array.sbatch", str(undisturbed.path), store.url],
+            env={
+                **os.environ,
+                "PATH": path,
+                "SLURM_ARRAY_TASK_ID": str(i),
+                "SLURM_ARRAY_TASK_MIN": "3",
+                "SLURM_ARRAY_TASK_COUNT": "2",
+            },
             stderr=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
         )
-        for i in range(2)
+        for i in (3, 4)
     ]
     assert [job.wait() for job in jobs] == [0, 0]
     assert sorted(store.set_ids()) == sorted(undisturbed.ids)
