@@ -94,6 +94,7 @@ def prepare(protocol: Protocol, store: Store, *, allow_few: bool) -> Prepared:
     """Read the sets, choose the targets, render the pictures. Raises Invalid or StoreError; writes only renditions."""
     sets = dict(store.find_set(name) for name in protocol.sets)
     _refuse_incomparable(protocol, sets)
+    _refuse_namesakes(protocol, sets)
     _refuse_not_assessed(protocol, sets)
     common, dropped = _common_targets(sets)
     rng = np.random.default_rng(int(sha256(canonical([sorted(sets), protocol.practice, protocol.catch]))[:16], 16))
@@ -136,6 +137,18 @@ def _refuse_incomparable(protocol: Protocol, sets: dict[str, StimulusSet]) -> No
             raise Invalid(
                 f"study {protocol.slug}: its sets differ in {factor} ({told}); a difference in score would not be the "
                 f'model\'s. Choose sets made alike, or write compared = ["{factor}"] if that is what is compared'
+            )
+
+
+def _refuse_namesakes(protocol: Protocol, sets: dict[str, StimulusSet]) -> None:
+    """A recipe may call a loss of its own as it likes; what it is stands in the recipe."""
+    told_of = [(stimuli.source.loss, stimuli.recipe.get("loss")) for stimuli in sets.values()]
+    losses = [(name, told.get("terms") if isinstance(told, dict) else None) for name, told in told_of]
+    for name, told in losses:
+        if "loss" not in protocol.compared and any(n == name and t != told for n, t in losses):
+            raise Invalid(
+                f"study {protocol.slug}: its sets call two different losses {name!r}; give them names of their own, and "
+                f'write compared = ["loss"] if that is what is compared'
             )
 
 

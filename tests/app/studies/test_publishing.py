@@ -91,6 +91,13 @@ def test_every_way_of_making_is_a_factor(store: Store, factor: str) -> None:
     prepare(protocol(sets, compared=[factor]), store, allow_few=False)
 
 
+def test_two_losses_of_one_name_are_no_one_loss(store: Store) -> None:
+    sets = [create_stimulus_set(store, m, recipe={"loss": {"terms": [{"kind": k}]}}) for m, k in ("ax", "by")]
+    with pytest.raises(Invalid, match="call two different losses 'relative_l2'"):
+        prepare(protocol(sets), store, allow_few=False)
+    prepare(protocol(sets, compared=["loss"]), store, allow_few=False)
+
+
 def test_sets_of_one_name_are_told_apart_by_what_differs(store: Store) -> None:
     create_stimulus_set(store, "a", stop="error ≤ 0.3")
     create_stimulus_set(store, "a", stop="error ≤ 0.1")
