@@ -12,11 +12,6 @@ MOST_ATTEMPTS = 2
 """A unit that has failed so often is left out, not tried for ever."""
 
 
-def is_prepared(store: Store, place: Place) -> bool:
-    """Whether the place's null distributions are there."""
-    return store.unit(place.work, NULL) is not None
-
-
 def keep_null(store: Store, place: Place, null: dict[str, Distribution]) -> None:
     store.add_unit(place.work, NULL, {name: distribution.model_dump() for name, distribution in null.items()})
 
